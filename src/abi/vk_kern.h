@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0-only */
+/*
+ * vk_kern.h - what the engine and the kernel side share: instances, membership, anchors, events.
+ *
+ * Example of the life of one word, vk_instance.rule: the engine loads an image into slot 7, then
+ * stores (view 12 << 32 | 7). A program that runs meanwhile has read either the old word or the
+ * new one, once, and uses nothing else to find its rules; so no operation sees a mix.
+ */
+#ifndef VK_KERN_H
+#define VK_KERN_H
+
+#ifndef VK_BPF
+#include <linux/types.h>
+#include <stddef.h>
+#endif
+#include "vk_image.h"
+
+#define VK_KERN_ABI 1
+
+#define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
+#define VK_SLOTS 16384	   /* images of each size class */
+#define VK_SLOT_INDEX(slot) ((slot)&0x3fffu)
+#define VK_SLOT_CLASS(slot) (((slot) >> 14) & 3u)
+#define VK_SLOT(class_, index) ((__u32)(class_) << 14 | (index))
+enum vk_class { VK_CLASS_SMALL = 0, VK_CLASS_MEDIUM = 1, VK_CLASS_LARGE = 2, VK_CLASS_COUNT = 3 };
+
+enum vk_instance_flag {
+	VK_I_LIVE = 1u << 0, /* the id is in use */
+};
+
+/**
+ * struct vk_instance - one vKI; an element of vk_instances[], index = id
+ * @rule:       image slot (low 32 bits) and view (high 32): one store switches both. A view is a
+ *              number never used before, so caches keyed by it need no flush. 0: no rules
+ *              loaded: every checked operation of its members is denied
+ * @mntns:      unique id of the mount namespace whose mounts name its files; 0 until its first
+ *              program runs. Written once, by the kernel side
+ * @root_mnt:   key of the mount that is the root of that namespace, 0 while unknown
+ * @root_dentry: key of that mount's root dentry
+ * @flags:      VK_I_*
+ * @parent:     id of the instance it was made in; 0: none
+ * @denied:     operations denied
+ * @audited:    operations allowed and reported
+ * @suppressed: reports left out by the rate limit
+ * @lost:       reports lost because the ring buffer was full
+ * @errors:     checks that failed for an internal reason and therefore denied
+ * @created_ns: CLOCK_BOOTTIME at creation
+ *
+ * Counters are added to atomically by the kernel side and only read by user space.
+ */
+struct vk_instance {
+	__u64 rule;
+	__u64 mntns;
+	__u64 root_mnt;
+	__u64 root_dentry;
+	__u32 flags;
+	__u32 parent;
+	__u64 denied;
+	__u64 audited;
+	__u64 suppressed;
+	__u64 lost;
+	__u64 errors;
+	__u64 created_ns;
+	__u64 reserved[5];
+};
+_Static_assert(sizeof(struct vk_instance) == 128, "vk_instance is ABI");
+
+enum vk_member_state {
+	VK_MEMBER_ACTIVE = 0,
+	VK_MEMBER_PENDING = 1, /* becomes active at its next exec */
+};
+
+/* A thread's record, in task local storage. Inherited at fork; never removed. */
+struct vk_member {
+	__u32 vki;
+	__u32 state;
+};
+
+/* "By place": a task that executes a program in this cgroup v2 or mount namespace joins. */
+enum vk_place_kind { VK_PLACE_CGROUP = 1, VK_PLACE_MNTNS = 2 };
+struct vk_place {
+	__u64 id; /* cgroup id, or unique mount namespace id */
+	__u32 kind;
+	__u32 pad;
+};
+
+#define VK_ANCHOR_PATH 232
+enum vk_anchor_flag {
+	VK_ANCHOR_AMBIGUOUS = 1u << 0, /* two names for one root dentry: not usable upward */
+	VK_ANCHOR_LONG = 1u << 1,      /* the mount point's name exceeds VK_ANCHOR_PATH */
+};
+
+/* Key: a mount (by its address) or, for walks that go up past unknown mounts, a root dentry. */
+struct vk_anchor_key {
+	__u64 mntns;
+	__u64 object;
+};
+
+/**
+ * struct vk_anchor - the name of a mount's root in one mount namespace
+ * @root:  key of the mount's root dentry when the anchor was taken
+ * @inode: key of that dentry's inode, so that a reused address does not match
+ * @event: the namespace's mount event count then
+ * @flags: VK_ANCHOR_*
+ * @len:   bytes of @path
+ * @path:  canonical name of the mount point; "" for the root; no final NUL counted
+ */
+struct vk_anchor {
+	__u64 root;
+	__u64 inode;
+	__u64 event;
+	__u32 flags;
+	__u32 len;
+	char path[VK_ANCHOR_PATH];
+};
+
+/* X(id, number, "name in events") - operations that can be denied */
+#define VK_OPS(X)                                                                                  \
+	X(OPEN, 1, "open")                                                                         \
+	X(EXEC, 2, "exec")                                                                         \
+	X(CREATE, 3, "create")                                                                     \
+	X(UNLINK, 4, "unlink")                                                                     \
+	X(RENAME, 5, "rename")                                                                     \
+	X(LINK, 6, "link")                                                                         \
+	X(SYMLINK, 7, "symlink")                                                                   \
+	X(MKDIR, 8, "mkdir")                                                                       \
+	X(RMDIR, 9, "rmdir")                                                                       \
+	X(MKNOD, 10, "mknod")                                                                      \
+	X(TRUNCATE, 11, "truncate")                                                                \
+	X(CHMOD, 12, "chmod")                                                                      \
+	X(CHOWN, 13, "chown")                                                                      \
+	X(IOCTL, 14, "ioctl")                                                                      \
+	X(MMAP, 15, "mmap-exec")                                                                   \
+	X(CAPABLE, 16, "capability")                                                               \
+	X(SOCKET, 17, "socket")                                                                    \
+	X(BIND, 18, "bind")                                                                        \
+	X(CONNECT, 19, "connect")                                                                  \
+	X(UNIX_CONNECT, 20, "unix-connect")                                                        \
+	X(UNIX_BIND, 21, "unix-bind")                                                              \
+	X(PTRACE, 22, "ptrace")                                                                    \
+	X(SIGNAL, 23, "signal")                                                                    \
+	X(MOUNT, 24, "mount")                                                                      \
+	X(UMOUNT, 25, "umount")                                                                    \
+	X(BPF, 26, "bpf")                                                                          \
+	X(PERF, 27, "perf")                                                                        \
+	X(MODULE, 28, "module")                                                                    \
+	X(KEY, 29, "key")                                                                          \
+	X(IO_URING, 30, "io_uring")                                                                \
+	X(USERNS, 31, "userns")                                                                    \
+	X(FORK, 32, "fork")                                                                        \
+	X(SELF, 33, "vkernel")
+
+enum vk_op {
+#define X(id, number, name) VK_OP_##id = (number),
+	VK_OPS(X)
+#undef X
+};
+
+enum vk_event_verdict { VK_EVENT_DENIED = 1, VK_EVENT_AUDITED = 2 };
+enum vk_name_class {
+	VK_NAME_NONE = 0,    /* the operation has no path */
+	VK_NAME_KNOWN = 1,   /* named by an anchor */
+	VK_NAME_FOREIGN = 2, /* named by a mount point the instance did not start with */
+	VK_NAME_ANON = 3,    /* in no file system tree */
+	VK_NAME_LOST = 4,    /* no name could be computed: denied */
+};
+
+#define VK_EVENT_PATH 1024
+
+/**
+ * struct vk_event - one report in the ring buffer
+ * @time_ns:    CLOCK_MONOTONIC
+ * @cgroup:     cgroup v2 id of the task
+ * @rule:       vk_instance.rule at the decision
+ * @vki:        instance
+ * @tgid, @tid: ids in the initial pid namespace
+ * @ppid:       parent's tgid
+ * @uid, @gid:  real ids in the initial user namespace
+ * @op:         enum vk_op
+ * @verdict:    enum vk_event_verdict
+ * @name_class: enum vk_name_class
+ * @err:        positive errno returned; 0 when only reported
+ * @rights:     VK_R_* bits wanted
+ * @missing:    of those, the ones not granted (denied) or reported (audited)
+ * @suppressed: reports of the same cause left out since the last one
+ * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT:
+ *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
+ *              MODULE: kind; KEY: permission; MOUNT: flags
+ * @addr:       BIND, CONNECT: the address, network byte order; KEY, MODULE, IO_URING: zero
+ * @comm:       the task's name, NUL-terminated
+ * @path_len:   bytes of @path before its NUL
+ * @path:       canonical name, cut at VK_EVENT_PATH - 1 bytes
+ */
+struct vk_event {
+	__u64 time_ns;
+	__u64 cgroup;
+	__u64 rule;
+	__u32 vki;
+	__u32 tgid;
+	__u32 tid;
+	__u32 ppid;
+	__u32 uid;
+	__u32 gid;
+	__u16 op;
+	__u8 verdict;
+	__u8 name_class;
+	__s32 err;
+	__u32 rights;
+	__u32 missing;
+	__u32 suppressed;
+	__u32 path_len;
+	__u64 arg[3];
+	__u8 addr[16];
+	char comm[16];
+	char path[VK_EVENT_PATH];
+};
+_Static_assert(offsetof(struct vk_event, path) == 128 + 8, "vk_event is ABI");
+
+/* One line of the member list (iterator vk_members). */
+struct vk_member_line {
+	__u32 vki;
+	__u32 state;
+	__u32 tgid;
+	__u32 tid;
+	char comm[16];
+};
+
+#endif

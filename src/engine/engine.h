@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * engine.h - all contact with the kernel: what this host can enforce, instances, members, events.
+ *
+ * Enforcement lives in pinned maps and links under the bpf file system; a struct vk_engine is
+ * only a hold on them, for the time of one command. Names of instances are [A-Za-z0-9._-]{1,64}.
+ */
+#ifndef VK_ENGINE_H
+#define VK_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "model.h"
+#include "vk_kern.h"
+
+/* ---- the host: vkernel check ---- */
+
+enum vk_support { VK_NO = 0, VK_YES = 1, VK_UNKNOWN = 2 };
+
+/* One line of `vkernel check`. */
+struct vk_feature {
+	const char *id;	    /* "lsm-bpf", "fmod-ret", "preempt", "btf", "bpffs", "privilege", ... */
+	const char *title;  /* what it is, for people */
+	enum vk_support ok;
+	char detail[192];   /* what was found, and why it matters when it is missing */
+};
+
+#define VK_MAX_FEATURES 32
+enum vk_mechanism { VK_MECH_NONE = 0, VK_MECH_LSM = 1, VK_MECH_FMOD_RET = 2 };
+
+/**
+ * struct vk_host - what this host can enforce
+ * @mechanism: what enforces; NONE when this host cannot
+ * @reason:    when NONE: why, one sentence
+ * @advice:    when NONE: what to do (a boot parameter, a mount, a privilege)
+ */
+struct vk_host {
+	enum vk_mechanism mechanism;
+	char kernel[80];
+	char preempt[16];
+	char lsm_list[160];
+	char reason[256];
+	char advice[256];
+	struct vk_feature features[VK_MAX_FEATURES];
+	size_t n_features;
+};
+
+/* Probes by doing, loads small programs; needs no engine. Never fails: what cannot be found out
+ * is VK_UNKNOWN or VK_NO with the cause in detail. */
+void vk_host_check(struct vk_host *ret);
+const char *vk_mechanism_name(enum vk_mechanism m);
+
+/* ---- the engine ---- */
+
+struct vk_engine;
+
+enum vk_open_flag {
+	VK_OPEN_CREATE = 1,    /* set up maps and core hooks when absent, after the self-test */
+	VK_OPEN_READ_ONLY = 2, /* for ps, show, stats: no lock, nothing is created */
+};
+
+/* -ENOENT: READ_ONLY and nothing was ever set up here; -EPERM: not root; -EOPNOTSUPP: this host
+ * cannot enforce (message and advice say why); -EPROTO: pins of another version. */
+int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *e);
+void vk_engine_close(struct vk_engine *eng);
+static inline void vk_engine_closep(struct vk_engine **eng)
+{
+	vk_engine_close(*eng);
+}
+
+/**
+ * struct vk_info - one instance, for ps and show
+ * @layers:   parsed copies of the policies in force, outermost first; owned by the info
+ * @policies: names of the layers, comma separated
+ * @slot_shared: instances that share its image, itself included
+ */
+struct vk_info {
+	uint32_t id;
+	char name[65];
+	enum vk_mode mode;
+	char policies[256];
+	uint32_t members;
+	uint32_t pending;
+	uint32_t slot_shared;
+	uint32_t image_bytes;
+	uint32_t states;
+	uint32_t needs;
+	struct vk_instance counters;
+	struct vk_policy *layers[VK_MAX_LAYERS];
+	size_t n_layers;
+};
+void vk_info_free(struct vk_info *info);
+
+/* Creates an instance under @layers. -EEXIST: name in use; -EINVAL: bad name; -ENOSPC: table
+ * full; -EOPNOTSUPP: a rule cannot be enforced here; what vk_compile returns. */
+int vk_instance_create(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
+		       struct vk_error *e);
+/* Replaces all layers atomically. -ENOENT: no such instance. */
+int vk_instance_update(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, struct vk_error *e);
+/* Re-enforces the stored layers in another mode. */
+int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
+			 struct vk_error *e);
+/* Removes it. -EBUSY: it has members (the message says how many), unless @kill, which ends them
+ * first. There is no way to release members. */
+int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e);
+
+/* The next exec of @pid (a single-threaded process, by pidfd) makes it a member. */
+int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
+				  struct vk_error *e);
+/* A running process with all its threads and descendants, now. @ret_count: threads joined.
+ * -ESRCH: no such process; -EALREADY: it is a member of an instance. */
+int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *ret_count,
+		       struct vk_error *e);
+/* Who executes a program in this cgroup v2 (by path) / mount namespace (of a process) joins. */
+int vk_instance_join_cgroup(struct vk_engine *eng, uint32_t id, const char *path,
+			    struct vk_error *e);
+int vk_instance_join_mntns(struct vk_engine *eng, uint32_t id, pid_t pid, struct vk_error *e);
+
+/* Calls @fn for each instance; stops when it returns non-zero, and returns that. @with_layers:
+ * parse and hand over the policies too. */
+int vk_instance_list(struct vk_engine *eng, bool with_layers,
+		     int (*fn)(const struct vk_info *info, void *data), void *data,
+		     struct vk_error *e);
+/* By name or unique prefix. -ENOENT, -ENOTUNIQ. Release with vk_info_free. */
+int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,
+		    struct vk_error *e);
+/* @id 0: all instances. */
+int vk_members(struct vk_engine *eng, uint32_t id,
+	       int (*fn)(const struct vk_member_line *line, void *data), void *data,
+	       struct vk_error *e);
+
+/* What would be attached for @needs here: calls @fn per hook. Needs no engine. */
+struct vk_hook_plan {
+	const char *program;
+	const char *hook;	/* kernel function or LSM hook it sits on */
+	enum vk_mechanism mechanism;
+	bool available;
+	const char *why;	/* what it decides */
+};
+int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
+		  int (*fn)(const struct vk_hook_plan *plan, void *data), void *data);
+
+/* ---- events ---- */
+
+struct vk_event_reader;
+
+/* Only one reader at a time: -EBUSY names the other. */
+int vk_events_open(struct vk_engine *eng, struct vk_event_reader **ret, struct vk_error *e);
+/* Calls @fn for each waiting event, then waits up to @timeout_ms (0: not, -1: for ever) for more
+ * when there was none. Return: number of events; -EINTR. */
+int vk_events_poll(struct vk_event_reader *r, int timeout_ms,
+		   int (*fn)(const struct vk_event *ev, void *data), void *data);
+void vk_events_close(struct vk_event_reader *r);
+
+/* Host-wide counters, for stats. */
+struct vk_stats {
+	uint32_t instances, members;
+	uint32_t images, image_bytes;
+	uint64_t denied, audited, suppressed, lost, errors;
+	uint32_t hooks_attached;
+	uint64_t cache_bytes;
+};
+int vk_stats_get(struct vk_engine *eng, struct vk_stats *ret, struct vk_error *e);
+
+#endif

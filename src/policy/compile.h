@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* compile.h - models to one ruleset image, and the questions an image or a model can answer. */
+#ifndef VK_COMPILE_H
+#define VK_COMPILE_H
+
+#include "error.h"
+#include "model.h"
+
+/**
+ * vk_compile - compile the layers of an instance into one image
+ * @layers:   1 to VK_MAX_LAYERS policies; an operation passes only if all of them, and all the
+ *            sets they use, allow it
+ * @n:        how many
+ * @ret:      image, allocated; its first bytes are struct vk_image, image->size in all
+ * @e:        filled on failure
+ *
+ * The result depends on the content only, not on names, positions or addresses, so equal policies
+ * give equal bytes: images are shared by content.
+ *
+ * Return: 0; -E2BIG the automaton or a table exceeds its limit (the error names the rules at
+ * fault); -EINVAL a malformed glob (parse catches those first); -ENOMEM.
+ */
+int vk_compile(const struct vk_policy *const *layers, size_t n, struct vk_image **ret,
+	       struct vk_error *e);
+
+/* The simulator: exactly the kernel side's walk. @name is a canonical name (see vk_image.h). */
+struct vk_verdict vk_image_match(const struct vk_image *img, const char *name);
+/* The state after @name, for equality tests (a directory may only be renamed to an equal state). */
+uint16_t vk_image_state(const struct vk_image *img, const char *name);
+
+enum vk_outcome { VK_ALLOWED = 0, VK_AUDITED = 1, VK_DENIED = 2 };
+
+/* bind/connect; @addr in network byte order, 4 or 16 bytes by @family. */
+enum vk_outcome vk_image_inet(const struct vk_image *img, uint8_t op, uint8_t proto,
+			      uint16_t family, const void *addr, uint16_t port);
+enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type);
+enum vk_outcome vk_image_capable(const struct vk_image *img, int cap);
+
+/* Validates an image that came from outside this process: sizes, indices, every entry in range.
+ * Return: 0; -EINVAL. */
+int vk_image_validate(const void *buf, size_t len);
+
+/**
+ * struct vk_reason - the rule that decided, for `why` and for denial events
+ * @policy:  the policy (layer or used set); NULL when nothing restricts
+ * @layer:   index of the layer it belongs to
+ * @outcome: what it decided
+ * @pos:     of the rule, or of the section whose default decided
+ * @text:    the rule in one line: "deny [write] /etc/**" or "default of files: deny"
+ */
+struct vk_reason {
+	const struct vk_policy *policy;
+	size_t layer;
+	enum vk_outcome outcome;
+	struct vk_pos pos;
+	char text[256];
+};
+
+/* Each fills @ret with the deciding rule: the first denial, else the first audit, else the first
+ * allow rule, else nothing (policy NULL). From the models, independent of the image. */
+void vk_explain_path(const struct vk_policy *const *layers, size_t n, const char *name,
+		     uint32_t right, bool foreign, struct vk_reason *ret);
+void vk_explain_inet(const struct vk_policy *const *layers, size_t n, uint8_t op, uint8_t proto,
+		     uint16_t family, const void *addr, uint16_t port, struct vk_reason *ret);
+void vk_explain_socket(const struct vk_policy *const *layers, size_t n, int family, int type,
+		       struct vk_reason *ret);
+void vk_explain_capability(const struct vk_policy *const *layers, size_t n, int cap,
+			   struct vk_reason *ret);
+/* @target_scope: the least scope that would permit it. */
+void vk_explain_scope(const struct vk_policy *const *layers, size_t n, bool ptrace,
+		      enum vk_scope target_scope, struct vk_reason *ret);
+void vk_explain_switch(const struct vk_policy *const *layers, size_t n, uint32_t sw,
+		       struct vk_reason *ret);
+
+/* Names: "read", ... for one VK_R_* bit; "NET_ADMIN" for a capability; "inet" for a family. */
+const char *vk_right_name(uint32_t right);
+/* 0 and *ret, or -EINVAL. */
+int vk_right_parse(const char *word, uint32_t *ret);
+const char *vk_cap_name(int cap);
+int vk_cap_parse(const char *word, int *ret);
+const char *vk_family_name(int family);
+const char *vk_switch_name(uint32_t sw);
+
+#endif

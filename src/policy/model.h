@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * model.h - a policy in memory: what a YAML document says, checked, before it is compiled.
+ *
+ * Filled by the parser (parse.c), read by the compiler (compile.c), by explain and by the
+ * printer. Every rule keeps its position, so that a denial can name file:line:column.
+ */
+#ifndef VK_MODEL_H
+#define VK_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vk_image.h"
+
+enum vk_mode { VK_MODE_ENFORCE = 0, VK_MODE_AUDIT = 1 };
+enum vk_action { VK_ACTION_ALLOW = 0, VK_ACTION_DENY = 1, VK_ACTION_AUDIT = 2 };
+
+/* Where in the document; both 1-based, 0 for built-in defaults. */
+struct vk_pos {
+	uint32_t line;
+	uint32_t column;
+};
+
+enum vk_section {
+	VK_SECTION_FILES,
+	VK_SECTION_EXEC,
+	VK_SECTION_NETWORK, /* unix socket names */
+	VK_SECTION_MOUNTS,
+	VK_SECTION_COUNT,
+};
+
+/**
+ * struct vk_path_rule - one glob of one rule (a rule with three globs becomes three of these)
+ * @section: the section it was written in
+ * @action:  what it does
+ * @rights:  VK_R_* bits it speaks of
+ * @glob:    the pattern, owned; "/..." or, for an abstract unix socket, "@..."
+ * @pos:     of the glob
+ *
+ * A deny beats an allow beats the default, whatever the order. audit grants nothing: it reports
+ * the use of a right that is granted otherwise.
+ */
+struct vk_path_rule {
+	enum vk_section section;
+	enum vk_action action;
+	uint32_t rights;
+	char *glob;
+	struct vk_pos pos;
+};
+
+/* An IPv4/IPv6 bind or connect rule; fields as in struct vk_net_rule. */
+struct vk_inet_rule {
+	enum vk_action action;
+	uint8_t ops;
+	uint8_t proto;
+	uint8_t family;
+	uint8_t prefix;
+	uint16_t port_lo, port_hi;
+	uint8_t addr[16];
+	struct vk_pos pos;
+};
+
+/* A socket creation rule: a family (or -1: any) and a mask of 1 << SOCK_* (or 0xffff: any). */
+struct vk_socket_rule {
+	enum vk_action action;
+	int family;
+	uint16_t types;
+	struct vk_pos pos;
+};
+
+/* A section's presence and default. Without the section nothing is restricted. */
+struct vk_section_head {
+	bool set;
+	enum vk_action def; /* ALLOW or DENY; DENY where the document leaves it out */
+	struct vk_pos pos;
+};
+
+/* A value with the position that gave it. */
+struct vk_scope_setting {
+	bool set;
+	enum vk_scope scope;
+	struct vk_pos pos;
+};
+
+/**
+ * struct vk_policy - one document, with the rule sets it uses
+ * @name:     `name:`, or the file's base name; owned
+ * @file:     path or "built-in NAME" as shown in errors; owned
+ * @text:     the document's bytes as read, owned; kept to be stored beside the instance
+ * @text_len: bytes of @text
+ * @mode:     enforce or audit; a used set follows the mode of the policy that uses it
+ * @uses:     policies named by `use:`, owned; each must permit an operation too
+ * @sections: heads of the sections with path rules
+ * @foreign_deny: files: {foreign: deny}: nothing on mounts the instance did not start with
+ * @paths:    path rules in the order of the document
+ * @inet:     bind and connect rules
+ * @sockets:  socket creation rules
+ * @caps_set: `capabilities:` is present
+ * @caps:     the ceiling, bit n = capability n
+ * @ptrace:   processes: {ptrace: none|own|all}
+ * @signal:   processes: {signal: none|own|all}
+ * @switches_set: VK_SW_* bits that the document mentions
+ * @switches_deny: of those, the denied ones
+ * @switches_audit: of those, the allowed but reported ones
+ * @switch_pos: where, by bit number
+ */
+struct vk_policy {
+	char *name;
+	char *file;
+	char *text;
+	size_t text_len;
+	enum vk_mode mode;
+	struct vk_policy **uses;
+	size_t n_uses;
+	struct vk_section_head sections[VK_SECTION_COUNT];
+	bool foreign_deny;
+	struct vk_pos foreign_pos;
+	struct vk_path_rule *paths;
+	size_t n_paths;
+	struct vk_inet_rule *inet;
+	size_t n_inet;
+	struct vk_socket_rule *sockets;
+	size_t n_sockets;
+	bool caps_set;
+	uint64_t caps;
+	struct vk_pos caps_pos;
+	struct vk_scope_setting ptrace;
+	struct vk_scope_setting signal;
+	uint32_t switches_set;
+	uint32_t switches_deny;
+	uint32_t switches_audit;
+	struct vk_pos switch_pos[8];
+};
+
+void vk_policy_free(struct vk_policy *p);
+static inline void vk_policy_freep(struct vk_policy **p)
+{
+	vk_policy_free(*p);
+}
+#define _cleanup_policy_ vk_cleanup(vk_policy_freep)
+
+#endif
