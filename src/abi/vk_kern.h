@@ -214,7 +214,7 @@ struct vk_event {
 	char comm[16];
 	char path[VK_EVENT_PATH];
 };
-_Static_assert(offsetof(struct vk_event, path) == 128 + 8, "vk_event is ABI");
+_Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
 
 /* One line of the member list (iterator vk_members). */
 struct vk_member_line {
