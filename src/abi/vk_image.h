@@ -53,13 +53,13 @@
  *           instance did not start with; allow rules do not count for it
  * @audit:   rights whose use is reported although granted: audit rules, and rights that only
  *           layers in audit mode deny
- * @pad:     zero
+ * @foreign_audit: the same for @foreign, which is never more than @allow
  */
 struct vk_verdict {
 	__u32 allow;
 	__u32 foreign;
 	__u32 audit;
-	__u32 pad;
+	__u32 foreign_audit;
 };
 
 enum vk_net_op { VK_NET_BIND = 1, VK_NET_CONNECT = 2 };
