@@ -57,6 +57,7 @@ private_apt() {
 	mkdir -p "$1"/{lists/partial,cache/archives/partial}
 	: >"$1/status"
 	write_sources "$1/sources.list" backports
+	# shellcheck disable=SC2034 # for the scripts that source this file
 	apt_options=(
 		-o Dir::Etc::sourcelist="$1/sources.list" -o Dir::Etc::sourceparts=/dev/null
 		-o Dir::Etc::preferencesparts=/dev/null -o Dir::Etc::preferences=/dev/null

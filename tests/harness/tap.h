@@ -80,15 +80,15 @@ void tap_abort(void) __attribute__((noreturn));
 bool tap_check_streq(const char *file, int line, const char *expr, const char *a, const char *b);
 
 /* Define and register a test; further arguments initialise struct tap_test. */
-#define TEST(ident, ...)                                                      \
-	static void tap_run_##ident(void);                                    \
-	__attribute__((constructor)) static void tap_register_##ident(void)   \
-	{                                                                     \
-		static struct tap_test test = {                               \
-			.name = #ident, .run = tap_run_##ident, __VA_ARGS__}; \
-                                                                              \
-		tap_register(&test);                                          \
-	}                                                                     \
+#define TEST(ident, ...)                                                                           \
+	static void tap_run_##ident(void);                                                         \
+	__attribute__((constructor)) static void tap_register_##ident(void)                        \
+	{                                                                                          \
+		static struct tap_test test = {                                                    \
+			.name = #ident, .run = tap_run_##ident, __VA_ARGS__};                      \
+                                                                                                   \
+		tap_register(&test);                                                               \
+	}                                                                                          \
 	static void tap_run_##ident(void)
 
 /* Leave the test: it did not run, and this is why. */
@@ -99,20 +99,20 @@ bool tap_check_streq(const char *file, int line, const char *expr, const char *a
 
 /* The CHECK family reports a failure, lets the test go on, and has the value
  * true if the check held. */
-#define CHECK(cond)                                                \
-	({                                                         \
-		bool tap_ok_ = !!(cond);                           \
-                                                                   \
-		if (!tap_ok_)                                      \
-			tap_fail(__FILE__, __LINE__, "%s", #cond); \
-		tap_ok_;                                           \
+#define CHECK(cond)                                                                                \
+	({                                                                                         \
+		bool tap_ok_ = !!(cond);                                                           \
+                                                                                                   \
+		if (!tap_ok_)                                                                      \
+			tap_fail(__FILE__, __LINE__, "%s", #cond);                                 \
+		tap_ok_;                                                                           \
 	})
 
 /* As CHECK, but a failure ends the test: for what the rest depends on. */
-#define ASSERT(cond)                 \
-	do {                         \
-		if (!CHECK(cond))    \
-			tap_abort(); \
+#define ASSERT(cond)                                                                               \
+	do {                                                                                       \
+		if (!CHECK(cond))                                                                  \
+			tap_abort();                                                               \
 	} while (0)
 
 /* Compare integers or pointers, as long long (no sign warnings; the order of
@@ -155,18 +155,18 @@ bool tap_check_streq(const char *file, int line, const char *expr, const char *a
 	})
 
 /* A call that returns a negative errno. */
-#define CHECK_NEG(expr, want)                                                                     \
-	({                                                                                        \
-		int tap_want_ = (want);                                                           \
-		long long tap_ret_ = (long long)(expr);                                           \
-		bool tap_ok_ = tap_ret_ == -(long long)tap_want_;                                 \
-                                                                                                  \
-		if (!tap_ok_)                                                                     \
-			tap_fail(__FILE__, __LINE__, "%s: returned %lld (%s), expected -%d (%s)", \
-				 #expr, tap_ret_,                                                 \
-				 tap_ret_ < 0 ? strerror(-(int)tap_ret_) : "success", tap_want_,  \
-				 strerror(tap_want_));                                            \
-		tap_ok_;                                                                          \
+#define CHECK_NEG(expr, want)                                                                      \
+	({                                                                                         \
+		int tap_want_ = (want);                                                            \
+		long long tap_ret_ = (long long)(expr);                                            \
+		bool tap_ok_ = tap_ret_ == -(long long)tap_want_;                                  \
+                                                                                                   \
+		if (!tap_ok_)                                                                      \
+			tap_fail(__FILE__, __LINE__, "%s: returned %lld (%s), expected -%d (%s)",  \
+				 #expr, tap_ret_,                                                  \
+				 tap_ret_ < 0 ? strerror(-(int)tap_ret_) : "success", tap_want_,   \
+				 strerror(tap_want_));                                             \
+		tap_ok_;                                                                           \
 	})
 
 #endif
