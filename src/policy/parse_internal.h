@@ -82,7 +82,7 @@ int vk_yaml_load(struct vk_parser *p, const char *text, size_t len, struct vk_no
 void vk_yaml_free(struct vk_parser *p);
 
 /* A mistake at a position: fills the error and yields -EINVAL. */
-#define vk_mistake(p, at, ...) \
+#define vk_mistake(p, at, ...)                                                                     \
 	vk_error_at((p)->e, EINVAL, (p)->file, (at).line, (at).column, __VA_ARGS__)
 int vk_oom(struct vk_parser *p);
 
@@ -110,8 +110,8 @@ void vk_advise_words(struct vk_parser *p, const char *word, const char *const *w
 int vk_grow(struct vk_parser *p, void *array, size_t n, size_t size, struct vk_pos pos);
 
 /* Iterates over the items of a list, or over the one item that stands for a list. */
-#define vk_for_each_item(item, n)                                                        \
-	for (const struct vk_node *item = (n)->type == VK_LIST ? (n)->child : (n); item; \
+#define vk_for_each_item(item, n)                                                                  \
+	for (const struct vk_node *item = (n)->type == VK_LIST ? (n)->child : (n); item;           \
 	     item = (n)->type == VK_LIST ? item->next : NULL)
 
 /* Keys of an item, kept until the whole item is known. */
@@ -148,8 +148,8 @@ int vk_parse_section(struct vk_parser *p, const struct vk_schema_key *row,
 		     struct vk_section_state *state);
 
 /* The handlers of the schema. */
-#define VK_HANDLER(name)                                                                          \
-	int name(struct vk_parser *p, const struct vk_schema_key *row, const struct vk_node *key, \
+#define VK_HANDLER(name)                                                                           \
+	int name(struct vk_parser *p, const struct vk_schema_key *row, const struct vk_node *key,  \
 		 const struct vk_node *val, void *out)
 VK_HANDLER(vk_parse_version);
 VK_HANDLER(vk_parse_name);
