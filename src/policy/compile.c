@@ -14,7 +14,7 @@
 #define MAX_CLASSES 127	 /* class_of[] holds twice the class in a byte */
 #define MAX_ENTRY 0xfff0u /* the entries above are kept for the kernel side's own use */
 
-/* Where the size of the minimal automaton comes from: the rules with the longest patterns. */
+/* No rule alone is at fault where plain names are many; the longest patterns take most states. */
 static int too_big(const struct nfa *a, struct vk_error *e, const char *message)
 {
 	uint32_t longest[3];
@@ -39,7 +39,7 @@ static int too_big(const struct nfa *a, struct vk_error *e, const char *message)
 			break;
 		longest[n++] = best;
 	}
-	return nfa_blame(a, longest, n, e, message);
+	return nfa_blame(a, longest, n, e, message, "; the longest patterns are ");
 }
 
 static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image **ret,

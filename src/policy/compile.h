@@ -25,8 +25,12 @@ int vk_compile(const struct vk_policy *const *layers, size_t n, struct vk_image 
 
 /* The simulator: exactly the kernel side's walk. @name is a canonical name (see vk_image.h). */
 struct vk_verdict vk_image_match(const struct vk_image *img, const char *name);
-/* The state after @name, for equality tests (a directory may only be renamed to an equal state). */
+/* The state after @name. */
 uint16_t vk_image_state(const struct vk_image *img, const char *name);
+/* Whether two directories are interchangeable: the same rights for them and for all names below
+ * them. A directory may only be renamed where this holds. Equal states are sufficient, but not
+ * necessary: what tells them apart may be names that merely go on in the same component. */
+bool vk_image_same_future(const struct vk_image *img, uint16_t a, uint16_t b);
 
 enum vk_outcome { VK_ALLOWED = 0, VK_AUDITED = 1, VK_DENIED = 2 };
 

@@ -2,9 +2,7 @@
 #include "components.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define FOREIGN_DENIED ((uint32_t)(VK_R_FILES_ALL | VK_R_EXEC))
 
@@ -86,32 +84,12 @@ int vk_components_fill(const struct vk_policy *const *layers, size_t n, struct v
 	return 0;
 }
 
-uint16_t vk_inet_rule_implies(const struct vk_inet_rule *r, int family)
-{
-	if (r->action != VK_ACTION_ALLOW || (family != AF_INET && family != AF_INET6))
-		return 0;
-	if (r->family && r->family != family)
-		return 0;
-	switch (r->proto) {
-	case 0:
-		return 1u << SOCK_STREAM | 1u << SOCK_DGRAM;
-	case IPPROTO_TCP:
-		return 1u << SOCK_STREAM;
-	case IPPROTO_UDP:
-		return 1u << SOCK_DGRAM;
-	default:
-		return 0;
-	}
-}
-
 void vk_policy_sockets(const struct vk_policy *p, int family, uint16_t *ret_allow,
 		       uint16_t *ret_audit)
 {
 	const struct vk_section_head *h = &p->sections[VK_SECTION_NETWORK];
 	uint16_t allow = h->set && h->def == VK_ACTION_DENY ? 0 : 0xffff, deny = 0, audit = 0;
 
-	for (size_t i = 0; i < p->n_inet; i++)
-		allow |= vk_inet_rule_implies(&p->inet[i], family);
 	for (size_t i = 0; i < p->n_sockets; i++) {
 		const struct vk_socket_rule *r = &p->sockets[i];
 		int named = r->family < VK_FAMILIES - 1 ? r->family : VK_FAMILIES - 1;

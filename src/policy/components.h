@@ -37,7 +37,5 @@ enum vk_section vk_policy_governs(const struct vk_policy *p, uint32_t right);
 /* Socket types (bit per SOCK_*) of one family: granted, and reported although granted. */
 void vk_policy_sockets(const struct vk_policy *p, int family, uint16_t *ret_allow,
 		       uint16_t *ret_audit);
-/* The socket types that an allow rule for bind or connect implies for @family. */
-uint16_t vk_inet_rule_implies(const struct vk_inet_rule *r, int family);
 
 #endif

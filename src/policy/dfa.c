@@ -112,7 +112,7 @@ static int builder_init(struct builder *b)
 	const struct nfa *a = b->a;
 
 	make_classes(b->d, a);
-	b->mask = DFA_STATES * 2 - 1;
+	b->mask = 255;
 	b->table = calloc(b->mask + 1, sizeof(*b->table));
 	b->stamp = calloc(a->n_nodes, sizeof(*b->stamp));
 	b->set_classes = calloc(a->n_sets + 1, sizeof(*b->set_classes));
@@ -258,16 +258,49 @@ static int new_state(struct builder *b, uint32_t *ret)
 	return 0;
 }
 
+static size_t hash_words(const uint32_t *words, size_t n)
+{
+	uint64_t h = n;
+
+	for (size_t i = 0; i < n; i++) {
+		h = (h ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+/* Keeps the table at most half full. */
+static int grow_table(struct builder *b)
+{
+	size_t mask = b->mask * 2 + 1;
+
+	if (b->d->n * 2 <= b->mask)
+		return 0;
+	uint32_t *table = calloc(mask + 1, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t s = 0; s < b->d->n; s++) {
+		size_t at = hash_words(b->words + b->off[s], b->off[s + 1] - b->off[s]) & mask;
+
+		while (table[at])
+			at = (at + 1) & mask;
+		table[at] = (uint32_t)s + 1;
+	}
+	free(b->table);
+	b->table = table;
+	b->mask = mask;
+	return 0;
+}
+
 /* The state of the set in b->list. */
 static int intern_state(struct builder *b, uint32_t *ret)
 {
-	uint64_t h = b->n_list;
+	int r = grow_table(b);
 
-	for (size_t i = 0; i < b->n_list; i++) {
-		h = (h ^ b->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29;
-	}
-	size_t at = h & b->mask;
+	if (r < 0)
+		return r;
+	size_t at = hash_words(b->list, b->n_list) & b->mask;
 
 	for (; b->table[at]; at = (at + 1) & b->mask) {
 		size_t s = b->table[at] - 1, len = b->off[s + 1] - b->off[s];
@@ -278,8 +311,7 @@ static int intern_state(struct builder *b, uint32_t *ret)
 			return 0;
 		}
 	}
-	int r = new_state(b, ret);
-
+	r = new_state(b, ret);
 	if (r == 0)
 		b->table[at] = *ret + 1;
 	return r;
@@ -419,7 +451,7 @@ static int explain_explosion(const struct builder *b, struct vk_error *e, const 
 	}
 	if (!n && a->n_rules)
 		rules[n++] = (uint32_t)a->n_rules - 1;
-	return nfa_blame(a, rules, n, e, message);
+	return nfa_blame(a, rules, n, e, message, "; most of it comes from ");
 }
 
 int dfa_build(struct dfa *d, const struct nfa *a, struct vk_error *e)

@@ -284,7 +284,7 @@ void nfa_done(struct nfa *a)
 }
 
 int nfa_blame(const struct nfa *a, const uint32_t *rules, size_t n, struct vk_error *e,
-	      const char *message)
+	      const char *message, const char *these)
 {
 	char list[400] = "";
 	size_t len = 0;
@@ -304,8 +304,7 @@ int nfa_blame(const struct nfa *a, const uint32_t *rules, size_t n, struct vk_er
 	const struct vk_policy *p = n ? a->comps->c[a->rule_comp[rules[0]]].policy : NULL;
 
 	vk_error_at(e, E2BIG, p ? p->file : NULL, first ? first->pos.line : 0,
-		    first ? first->pos.column : 0, "%s%s%s", message,
-		    n ? "; most of it comes from " : "", list);
+		    first ? first->pos.column : 0, "%s%s%s", message, n ? these : "", list);
 	vk_error_advise(e, "use fewer wildcards that overlap, or name whole directories ('/dir/**')");
 	return -E2BIG;
 }

@@ -73,9 +73,9 @@ int nfa_build(struct nfa *a, const struct vk_components *comps, struct vk_error 
 int nfa_reduce(struct nfa *a, struct vk_error *e);
 void nfa_done(struct nfa *a);
 
-/* Sets e to "MESSAGE: the rules FILE:L:C GLOB, ..." for up to three rules. Return: -E2BIG. */
+/* Sets e to "MESSAGE THESE FILE:L:C 'GLOB', ..." for up to three rules. Return: -E2BIG. */
 int nfa_blame(const struct nfa *a, const uint32_t *rules, size_t n, struct vk_error *e,
-	      const char *message);
+	      const char *message, const char *these);
 
 /* Grows an array to hold @n elements of @size; amortized. */
 int nfa_grow(void **array, size_t *cap, size_t n, size_t size);

@@ -31,6 +31,14 @@ struct vk_verdict vk_image_match(const struct vk_image *img, const char *name)
 	return img->verdicts[row(img, vk_image_state(img, name))[0]];
 }
 
+bool vk_image_same_future(const struct vk_image *img, uint16_t a, uint16_t b)
+{
+	const uint16_t *x = row(img, a), *y = row(img, b);
+	size_t slash = img->class_of['/'] / 2;
+
+	return x[0] == y[0] && x[slash] == y[slash];
+}
+
 static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
 {
 	if (memcmp(a, b, bits / 8) != 0)
