@@ -78,6 +78,8 @@ void vk_explain_switch(const struct vk_policy *const *layers, size_t n, uint32_t
 
 /* Names: "read", ... for one VK_R_* bit; "NET_ADMIN" for a capability; "inet" for a family. */
 const char *vk_right_name(uint32_t right);
+/* "read, modify" for a set of rights, in as few words as a policy would need; cut at @size. */
+void vk_rights_text(uint32_t rights, char *buf, size_t size);
 /* 0 and *ret, or -EINVAL. */
 int vk_right_parse(const char *word, uint32_t *ret);
 const char *vk_cap_name(int cap);

@@ -42,17 +42,10 @@ void vk_reason_take(struct vk_reason *best, const struct vk_component *c, struct
 
 static void path_text(const struct vk_path_rule *rule, char *out, size_t size)
 {
-	size_t len = (size_t)snprintf(out, size, "%s [", vk_action_name(rule->action));
-	const char *comma = "";
+	char rights[256];
 
-	for (uint32_t bit = 1; bit & VK_R_ALL; bit <<= 1) {
-		if (!(rule->rights & bit) || len >= size)
-			continue;
-		len += (size_t)snprintf(out + len, size - len, "%s%s", comma, vk_right_name(bit));
-		comma = ", ";
-	}
-	if (len < size)
-		snprintf(out + len, size - len, "] %s", rule->glob);
+	vk_rights_text(rule->rights, rights, sizeof(rights));
+	snprintf(out, size, "%s [%s] %s", vk_action_name(rule->action), rights, rule->glob);
 }
 
 static void path_default(const struct vk_component *c, uint32_t right, bool foreign,

@@ -8,6 +8,7 @@
 #include "names.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -100,6 +101,37 @@ const char *vk_right_name(uint32_t right)
 		if (rights[i].right == right)
 			return rights[i].word;
 	return "?";
+}
+
+void vk_rights_text(uint32_t set, char *buf, size_t size)
+{
+	static const struct {
+		uint32_t rights;
+		const char *word;
+	} groups[] = {
+		{VK_RIGHTS_ALL, "all"},
+		{VK_RIGHTS_MODIFY, "modify"},
+		{VK_RIGHTS_WRITE, "write"},
+	};
+	size_t len = 0;
+
+	buf[0] = '\0';
+	while (set && len < size) {
+		uint32_t word = set & -set;
+		const char *text = vk_right_name(word);
+
+		/* A group stands where its first right does. */
+		for (size_t i = 0; i < COUNT(groups); i++) {
+			if ((set & groups[i].rights) == groups[i].rights &&
+			    word & groups[i].rights) {
+				word = groups[i].rights;
+				text = groups[i].word;
+				break;
+			}
+		}
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "", text);
+		set &= ~word;
+	}
 }
 
 int vk_right_parse(const char *word, uint32_t *ret)

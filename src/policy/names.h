@@ -5,6 +5,14 @@
 
 #include <stdint.h>
 
+#include "vk_rights.h"
+
+/* What the words "write", "modify" and "all" of a file rule stand for. */
+#define VK_RIGHTS_WRITE (VK_R_WRITE | VK_R_APPEND | VK_R_TRUNCATE)
+#define VK_RIGHTS_ALL (VK_R_FILES_ALL | VK_R_EXEC)
+/* All that leaves something changed; an ioctl may or may not. */
+#define VK_RIGHTS_MODIFY (VK_RIGHTS_ALL & ~(VK_R_READ | VK_R_EXEC | VK_R_IOCTL | VK_R_MMAP_EXEC))
+
 #define VK_N_CAPS 41 /* CAP_CHECKPOINT_RESTORE is 40 */
 #define VK_N_FAMILIES 46 /* AF_MCTP is 45 */
 

@@ -4,14 +4,10 @@
 
 #include "compile.h"
 #include "glob.h"
+#include "names.h"
 #include "parse_internal.h"
 
 /* "write" in a policy means the data of the file, however it is changed. */
-#define RIGHTS_WRITE (VK_R_WRITE | VK_R_APPEND | VK_R_TRUNCATE)
-#define RIGHTS_ALL (VK_R_FILES_ALL | VK_R_EXEC)
-/* All that leaves something changed; an ioctl may or may not. */
-#define RIGHTS_MODIFY (RIGHTS_ALL & ~(VK_R_READ | VK_R_EXEC | VK_R_IOCTL | VK_R_MMAP_EXEC))
-
 enum vk_action vk_action_of(const char *word)
 {
 	int i = 0;
@@ -134,11 +130,11 @@ static uint32_t file_rights(const char *word)
 	uint32_t right = 0;
 
 	if (strcmp(word, "all") == 0)
-		return RIGHTS_ALL;
+		return VK_RIGHTS_ALL;
 	if (strcmp(word, "modify") == 0)
-		return RIGHTS_MODIFY;
+		return VK_RIGHTS_MODIFY;
 	if (strcmp(word, "write") == 0)
-		return RIGHTS_WRITE;
+		return VK_RIGHTS_WRITE;
 	vk_right_parse(word, &right);
 	return right;
 }
@@ -153,7 +149,7 @@ static int parse_rights(struct vk_parser *p, const struct vk_node *list, uint32_
 
 		if (r < 0)
 			return r;
-		if (vk_right_parse(item->text, &other) == 0 && !(other & RIGHTS_ALL)) {
+		if (vk_right_parse(item->text, &other) == 0 && !(other & VK_RIGHTS_ALL)) {
 			vk_mistake(p, item->pos, "\"%s\" is not a right of file rules", item->text);
 			vk_error_advise(p->e, "it belongs in \"%s\"",
 					other & VK_R_MOUNTS_ALL ? "mounts" : "network");
