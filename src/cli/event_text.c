@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* event_text.c - an event in words: what was attempted on what, and which rule decided. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cli.h"
+
+const char *cli_op_name(uint16_t op)
+{
+	static const char *const names[] = {
+#define X(id, number, name) [number] = (name),
+		VK_OPS(X)
+#undef X
+	};
+
+	if (op < sizeof(names) / sizeof(names[0]) && names[op])
+		return names[op];
+	return "unknown";
+}
+
+const char *cli_socket_type_name(int type)
+{
+	/* The low bits; SOCK_CLOEXEC and SOCK_NONBLOCK are above. */
+	switch (type & 0xf) {
+	case SOCK_STREAM:
+		return "stream";
+	case SOCK_DGRAM:
+		return "dgram";
+	case SOCK_RAW:
+		return "raw";
+	case SOCK_RDM:
+		return "rdm";
+	case SOCK_SEQPACKET:
+		return "seqpacket";
+	case SOCK_DCCP:
+		return "dccp";
+	case SOCK_PACKET:
+		return "packet";
+	default:
+		return "other";
+	}
+}
+
+const char *cli_proto_name(int proto)
+{
+	switch (proto) {
+	case 0:
+		return "any";
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_SCTP:
+		return "sctp";
+	case IPPROTO_UDPLITE:
+		return "udplite";
+	default:
+		return "other";
+	}
+}
+
+static void put_address(const struct vk_event *ev, char *buf, size_t size)
+{
+	char address[INET6_ADDRSTRLEN] = "?";
+	bool six = ev->arg[0] == AF_INET6;
+
+	inet_ntop(six ? AF_INET6 : AF_INET, ev->addr, address, sizeof(address));
+	snprintf(buf, size, six ? "%s [%s]:%u" : "%s %s:%u", cli_proto_name((int)ev->arg[1]),
+		 address, (unsigned int)ev->arg[2]);
+}
+
+static void put_socket(const struct vk_event *ev, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s %s protocol %u", vk_family_name((int)ev->arg[0]),
+		 cli_socket_type_name((int)ev->arg[1]), (unsigned int)ev->arg[2]);
+}
+
+void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	switch (ev->op) {
+	case VK_OP_CAPABLE:
+		snprintf(buf, size, "%s", vk_cap_name((int)ev->arg[0]));
+		return;
+	case VK_OP_SOCKET:
+		put_socket(ev, buf, size);
+		return;
+	case VK_OP_BIND:
+	case VK_OP_CONNECT:
+		put_address(ev, buf, size);
+		return;
+	case VK_OP_PTRACE:
+		snprintf(buf, size, "process %u", (unsigned int)ev->arg[0]);
+		return;
+	case VK_OP_SIGNAL:
+		snprintf(buf, size, "signal %u to process %u", (unsigned int)ev->arg[1],
+			 (unsigned int)ev->arg[0]);
+		return;
+	case VK_OP_BPF:
+		snprintf(buf, size, "command %u", (unsigned int)ev->arg[0]);
+		return;
+	default:
+		break;
+	}
+	if (ev->name_class == VK_NAME_LOST)
+		snprintf(buf, size, "(a file whose name could not be computed)");
+	else if (ev->name_class == VK_NAME_ANON)
+		snprintf(buf, size, "(a file without a name) %s", ev->path);
+	else if (ev->name_class != VK_NAME_NONE)
+		/* "" is the canonical name of the root. */
+		snprintf(buf, size, "%s", ev->path[0] ? ev->path : "/");
+}
+
+static uint32_t switch_of(uint16_t op)
+{
+	switch (op) {
+	case VK_OP_BPF:
+		return VK_SW_BPF;
+	case VK_OP_PERF:
+		return VK_SW_PERF;
+	case VK_OP_MODULE:
+		return VK_SW_MODULES;
+	case VK_OP_KEY:
+		return VK_SW_KEYS;
+	case VK_OP_IO_URING:
+		return VK_SW_IO_URING;
+	case VK_OP_USERNS:
+		return VK_SW_USERNS;
+	default:
+		return 0;
+	}
+}
+
+/* The rule for the first right that was missing. */
+static void explain_rights(const struct vk_event *ev, const struct vk_policy *const *layers,
+			   size_t n, struct vk_reason *ret)
+{
+	uint32_t missing = ev->missing;
+
+	while (missing) {
+		uint32_t right = missing & -missing;
+
+		vk_explain_path(layers, n, ev->path, right, ev->name_class == VK_NAME_FOREIGN, ret);
+		if (ret->policy && ret->outcome != VK_ALLOWED)
+			return;
+		missing &= missing - 1;
+	}
+}
+
+/* Whether the target was a member is not in the event: a rule that denies its own members denies
+ * the others too, so that one is named first. */
+static void explain_scope(const struct vk_event *ev, const struct vk_policy *const *layers,
+			  size_t n, struct vk_reason *ret)
+{
+	vk_explain_scope(layers, n, ev->op == VK_OP_PTRACE, VK_SCOPE_OWN, ret);
+	if (!ret->policy || ret->outcome == VK_ALLOWED)
+		vk_explain_scope(layers, n, ev->op == VK_OP_PTRACE, VK_SCOPE_ALL, ret);
+}
+
+/* What is known without a rule. */
+static const char *without_rule(const struct vk_event *ev)
+{
+	if (ev->op == VK_OP_SELF)
+		return "vkernel protects its own state from members";
+	if (ev->op == VK_OP_FORK)
+		return "the new task could not be made a member";
+	if (ev->name_class == VK_NAME_LOST)
+		return "what cannot be named is denied";
+	if (ev->err == EXDEV)
+		return "other rules apply at the new name; copying is checked, moving is not";
+	if (!ev->rule)
+		return "the instance has no rules loaded";
+	return "no rule of the present policy says so; was it updated since?";
+}
+
+bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *layers, size_t n,
+		      struct vk_reason *ret)
+{
+	uint32_t sw = switch_of(ev->op);
+
+	*ret = (struct vk_reason){0};
+	if (sw)
+		vk_explain_switch(layers, n, sw, ret);
+	else if (ev->op == VK_OP_CAPABLE)
+		vk_explain_capability(layers, n, (int)ev->arg[0], ret);
+	else if (ev->op == VK_OP_SOCKET)
+		vk_explain_socket(layers, n, (int)ev->arg[0], (int)ev->arg[1] & 0xf, ret);
+	else if (ev->op == VK_OP_BIND || ev->op == VK_OP_CONNECT)
+		vk_explain_inet(layers, n, ev->op == VK_OP_BIND ? VK_NET_BIND : VK_NET_CONNECT,
+				(uint8_t)ev->arg[1], (uint16_t)ev->arg[0], ev->addr,
+				(uint16_t)ev->arg[2], ret);
+	else if (ev->op == VK_OP_PTRACE || ev->op == VK_OP_SIGNAL)
+		explain_scope(ev, layers, n, ret);
+	else if (ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN)
+		explain_rights(ev, layers, n, ret);
+
+	enum vk_outcome expected = ev->verdict == VK_EVENT_DENIED ? VK_DENIED : VK_AUDITED;
+
+	if (ret->policy && ret->outcome == expected)
+		return true;
+	*ret = (struct vk_reason){.outcome = expected};
+	snprintf(ret->text, sizeof(ret->text), "%s", without_rule(ev));
+	return false;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * policy_plan.c - vkernel policy plan: what would enforce each rule on this host, where in the
+ * kernel, and what that costs; or why it cannot be enforced here.
+ */
+#include <jansson.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct cli_option options[] = {
+	{'r', "rules", NULL, "list every rule with the hooks that enforce it"},
+	{'j', "json", NULL, "print one JSON object"},
+	{0},
+};
+
+/* What one VK_NEED_* bit asks for. The costs are classes: figures are in bench/. */
+static const struct {
+	uint32_t need;
+	const char *title;
+	const char *cost;
+} kinds[] = {
+	{VK_NEED_OPEN, "open files", "each open; cached per file"},
+	{VK_NEED_EXEC, "execute programs", "each exec"},
+	{VK_NEED_MODIFY, "create, remove, rename", "each change of a directory"},
+	{VK_NEED_TRUNCATE, "truncate", "each truncate"},
+	{VK_NEED_CHMOD, "change mode and owner", "each chmod and chown"},
+	{VK_NEED_IOCTL, "ioctl", "each ioctl; cached per file"},
+	{VK_NEED_MMAP, "map executable", "each executable mapping"},
+	{VK_NEED_CAPABLE, "capabilities", "each use of a privilege; a bit test"},
+	{VK_NEED_SOCKET, "create sockets", "each socket; a table look-up"},
+	{VK_NEED_INET, "bind and connect", "each bind and connect"},
+	{VK_NEED_UNIX, "unix sockets", "each bind, connect and unconnected send"},
+	{VK_NEED_PTRACE, "ptrace", "only when used"},
+	{VK_NEED_SIGNAL, "signals", "each signal sent"},
+	{VK_NEED_MOUNT, "mounts", "only when used"},
+	{VK_NEED_BPF, "bpf", "only when used"},
+	{VK_NEED_PERF, "perf", "only when used"},
+	{VK_NEED_MODULES, "kernel modules", "only when used"},
+	{VK_NEED_KEYS, "keyrings", "only when used"},
+	{VK_NEED_IO_URING, "io_uring", "only when used"},
+	{VK_NEED_USERNS, "user namespaces", "only when used"},
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* What the engine says about one kind. */
+struct kind_plan {
+	bool wanted;
+	bool available;
+	enum vk_mechanism mechanism;
+	char hooks[320];
+	char missing[320];
+	unsigned int rules;
+};
+
+struct plan {
+	struct vk_host host;
+	struct kind_plan kinds[KINDS];
+	struct kind_plan base; /* what every instance has, whatever its rules */
+	struct cli_table table; /* of rules or kinds, when there is no array */
+	json_t *array;
+};
+
+static void append(char *list, size_t size, const char *word)
+{
+	size_t len = strlen(list);
+
+	snprintf(list + len, size - len, "%s%s", len ? ", " : "", word);
+}
+
+static bool listed(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *s = list; (s = strstr(s, word)); s += len)
+		if ((s == list || s[-1] == ' ') && (s[len] == '\0' || s[len] == ','))
+			return true;
+	return false;
+}
+
+struct hook_sink {
+	const struct kind_plan *base;
+	struct kind_plan *kind;
+};
+
+static int on_hook(const struct vk_hook_plan *hook, void *data)
+{
+	struct hook_sink *sink = data;
+	struct kind_plan *kind = sink->kind;
+
+	if (sink->base &&
+	    (listed(sink->base->hooks, hook->hook) || listed(sink->base->missing, hook->hook)))
+		return 0;
+	if (hook->available) {
+		if (!listed(kind->hooks, hook->hook))
+			append(kind->hooks, sizeof(kind->hooks), hook->hook);
+		kind->mechanism = hook->mechanism;
+	} else {
+		append(kind->missing, sizeof(kind->missing), hook->hook);
+		kind->available = false;
+	}
+	return 0;
+}
+
+static void plan_kind(struct plan *plan, uint32_t need, struct kind_plan *kind)
+{
+	struct hook_sink sink = {.base = need ? &plan->base : NULL, .kind = kind};
+
+	kind->available = plan->host.mechanism != VK_MECH_NONE;
+	kind->mechanism = plan->host.mechanism;
+	vk_plan_hooks(need, &plan->host, on_hook, &sink);
+}
+
+static void count_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
+{
+	struct plan *plan = data;
+
+	(void)p;
+	for (size_t i = 0; i < KINDS; i++)
+		plan->kinds[i].rules += (rule->needs & kinds[i].need) != 0;
+}
+
+static void each_policy(const struct vk_policy *p,
+			void (*fn)(const struct vk_policy *p, const struct cli_rule *rule,
+				   void *data),
+			void *data)
+{
+	cli_each_rule(p, fn, data);
+	for (size_t i = 0; i < p->n_uses; i++)
+		each_policy(p->uses[i], fn, data);
+}
+
+/* "lsm", or why not. */
+static void verdict(const struct plan *plan, const struct kind_plan *kind, char *buf, size_t size)
+{
+	if (kind->available)
+		snprintf(buf, size, "%s", vk_mechanism_name(kind->mechanism));
+	else if (plan->host.mechanism == VK_MECH_NONE)
+		snprintf(buf, size, "not here");
+	else
+		snprintf(buf, size, "not here: no %.200s", kind->missing);
+}
+
+static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
+{
+	struct plan *plan = data;
+	char by[256] = "", hooks[640] = "";
+	bool available = true;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		const struct kind_plan *kind = &plan->kinds[i];
+
+		if (!(rule->needs & kinds[i].need) || !kind->wanted)
+			continue;
+		if (kind->hooks[0])
+			append(hooks, sizeof(hooks), kind->hooks);
+		if (available)
+			verdict(plan, kind, by, sizeof(by));
+		available = available && kind->available;
+	}
+	if (!plan->array) {
+		cli_cell(&plan->table, "%s:%u:%u", p->file, rule->pos.line, rule->pos.column);
+		cli_cell(&plan->table, "%s", by[0] ? by : "(not needed)");
+		cli_cell(&plan->table, "%s", hooks);
+		cli_cell(&plan->table, "%s: %s", rule->section, rule->text);
+		return;
+	}
+
+	json_t *o = json_object();
+
+	cli_json_set(o, "file", cli_json_string(p->file));
+	cli_json_set(o, "line", json_integer(rule->pos.line));
+	cli_json_set(o, "column", json_integer(rule->pos.column));
+	cli_json_set(o, "rule", cli_json_string(rule->text));
+	cli_json_set(o, "section", cli_json_string(rule->section));
+	cli_json_set(o, "enforceable", json_boolean(available));
+	cli_json_set(o, "by", cli_json_string(by));
+	cli_json_set(o, "hooks", cli_json_string(hooks));
+	cli_json_add(plan->array, o);
+}
+
+static const char *class_name(const struct vk_image *image)
+{
+	return image->max_entry <= VK_SMALL_ENTRY  ? "small" :
+	       image->max_entry <= VK_MEDIUM_ENTRY ? "medium" :
+						     "large";
+}
+
+static unsigned int states(const struct vk_image *image)
+{
+	unsigned int units = image->stride / VK_ROW_UNIT;
+
+	return units ? image->max_entry / units + 1 : 0;
+}
+
+static bool whole(const struct plan *plan)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (plan->kinds[i].wanted && !plan->kinds[i].available)
+			return false;
+	return plan->host.mechanism != VK_MECH_NONE;
+}
+
+static void print_text(struct plan *plan, const struct vk_image *image,
+		       const struct cli_policies *policies, bool rules)
+{
+	struct cli_table *t = &plan->table;
+	char size[16], by[256];
+
+	printf("compiled: %s (%s), %u states, %u byte classes, %u network rules\n\n",
+	       cli_size(image->size, size), class_name(image), states(image), image->classes,
+	       image->n_net);
+	cli_table_init(t, rules ? "AT|ENFORCED BY|HOOKS|RULE" :
+				  "WHAT|>RULES|ENFORCED BY|HOOKS|CHECKED AT");
+	for (size_t i = 0; rules && i < policies->n; i++)
+		each_policy(policies->layers[i], put_rule, plan);
+	for (size_t i = 0; !rules && i < KINDS; i++) {
+		const struct kind_plan *kind = &plan->kinds[i];
+
+		if (!kind->wanted)
+			continue;
+		verdict(plan, kind, by, sizeof(by));
+		cli_cell(t, "%s", kinds[i].title);
+		cli_cell(t, "%u", kind->rules);
+		cli_cell(t, "%s", by);
+		cli_cell(t, "%s", kind->hooks);
+		cli_cell(t, "%s", kinds[i].cost);
+	}
+	cli_table_print(t, stdout);
+	cli_table_free(t);
+	if (plan->base.hooks[0])
+		printf("\nfor every instance: %s\n", plan->base.hooks);
+	if (plan->host.mechanism == VK_MECH_NONE)
+		printf("\nThis host cannot enforce it: %s.\n%s%s%s", plan->host.reason,
+		       plan->host.advice[0] ? "What to do: " : "", plan->host.advice,
+		       plan->host.advice[0] ? ".\n" : "");
+	else if (whole(plan))
+		printf("\nThis host can enforce it whole.\n");
+	else
+		printf("\nThis host can enforce only a part, so it would not load.\n");
+}
+
+static void print_json(struct plan *plan, const struct vk_image *image,
+		       const struct cli_policies *policies)
+{
+	json_t *o = json_object(), *list = json_array();
+
+	plan->array = json_array();
+	for (size_t i = 0; i < policies->n; i++)
+		each_policy(policies->layers[i], put_rule, plan);
+	for (size_t i = 0; i < KINDS; i++) {
+		const struct kind_plan *kind = &plan->kinds[i];
+		json_t *k = json_object();
+
+		if (!kind->wanted) {
+			json_decref(k);
+			continue;
+		}
+		cli_json_set(k, "what", cli_json_string(kinds[i].title));
+		cli_json_set(k, "rules", json_integer(kind->rules));
+		cli_json_set(k, "enforceable", json_boolean(kind->available));
+		cli_json_set(k, "mechanism", cli_json_string(vk_mechanism_name(kind->mechanism)));
+		cli_json_set(k, "hooks", cli_json_string(kind->hooks));
+		cli_json_set(k, "missing", cli_json_string(kind->missing));
+		cli_json_set(k, "checked_at", cli_json_string(kinds[i].cost));
+		cli_json_add(list, k);
+	}
+	cli_json_set(o, "enforceable", json_boolean(whole(plan)));
+	cli_json_set(o, "mechanism", cli_json_string(vk_mechanism_name(plan->host.mechanism)));
+	cli_json_set(o, "reason", cli_json_string(plan->host.reason));
+	cli_json_set(o, "bytes", json_integer(image->size));
+	cli_json_set(o, "class", cli_json_string(class_name(image)));
+	cli_json_set(o, "states", json_integer(states(image)));
+	cli_json_set(o, "kinds", list);
+	cli_json_set(o, "rules", plan->array);
+	cli_json_print(o, false);
+}
+
+static void make_plan(struct plan *plan, const struct vk_image *image,
+		      const struct cli_policies *policies)
+{
+	vk_host_check(&plan->host);
+	plan_kind(plan, 0, &plan->base);
+	for (size_t i = 0; i < KINDS; i++) {
+		plan->kinds[i].wanted = image->needs & kinds[i].need;
+		if (plan->kinds[i].wanted)
+			plan_kind(plan, kinds[i].need, &plan->kinds[i]);
+	}
+	for (size_t i = 0; i < policies->n; i++)
+		each_policy(policies->layers[i], count_rule, plan);
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	_cleanup_policies_ struct cli_policies policies = {0};
+	_cleanup_free_ struct plan *plan = cli_alloc(1, sizeof(*plan));
+	_cleanup_free_ struct vk_image *image = NULL;
+	bool json = false, rules = false;
+	struct vk_error e = {0};
+	size_t n;
+
+	for (int key; (key = cli_next(cmd, argc, argv, NULL)) != CLI_END;) {
+		json |= key == 'j';
+		rules |= key == 'r';
+	}
+
+	char **files = cli_operands(cmd, argc, argv, 1, VK_MAX_LAYERS, &n);
+	const char *words[VK_MAX_LAYERS];
+
+	memcpy(words, files, n * sizeof(*words));
+	if (cli_policies_load(&policies, words, n, &e) < 0 ||
+	    vk_compile(cli_layers(&policies), policies.n, &image, &e) < 0) {
+		cli_report(&e);
+		return CLI_FAIL;
+	}
+	make_plan(plan, image, &policies);
+	if (json)
+		print_json(plan, image, &policies);
+	else
+		print_text(plan, image, &policies, rules);
+	return whole(plan) ? CLI_OK : CLI_FAIL;
+}
+
+const struct cli_command cli_policy_plan = {
+	.name = "policy plan",
+	.synopsis = "[--rules] [--json] POLICY...",
+	.summary = "say what would enforce policies on this host",
+	.details =
+		"Compiles the policies as the layers of one instance and says, for each kind of\n"
+		"operation they restrict, which kernel hooks would enforce it here, and when\n"
+		"they run; or why it cannot be enforced here, and then the status is 1. Nothing\n"
+		"is loaded. A hook that no policy needs is not attached, and costs nothing.",
+	.examples = "sudo vkernel policy plan web.yaml\n"
+		    "sudo vkernel policy plan --rules web.yaml",
+	.options = options,
+	.run = run,
+};

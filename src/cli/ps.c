@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* ps.c - vkernel ps: the instances, or their members. */
+#include <inttypes.h>
+#include <jansson.h>
+
+#include "cli.h"
+
+static const struct cli_option options[] = {
+	{'m', "members", NULL, "list member threads instead of instances"},
+	{'q', "quiet", NULL, "print names only"},
+	{'j', "json", NULL, "print one JSON array"},
+	{0},
+};
+
+struct settings {
+	bool members, quiet, json;
+};
+
+/* Names by id, for the list of members, which knows ids only. */
+struct names {
+	char (*name)[65];
+};
+
+static int add_row(const struct vk_info *info, void *data)
+{
+	struct cli_table *t = data;
+
+	cli_cell(t, "%s", info->name);
+	cli_cell(t, "%s", cli_mode_name(info->mode));
+	cli_cell(t, "%s", info->policies);
+	if (info->pending)
+		cli_cell(t, "%u+%u", info->members, info->pending);
+	else
+		cli_cell(t, "%u", info->members);
+	cli_cell(t, "%" PRIu64, (uint64_t)info->counters.denied);
+	cli_cell(t, "%" PRIu64, (uint64_t)info->counters.audited);
+	return 0;
+}
+
+static int add_object(const struct vk_info *info, void *data)
+{
+	json_t *o = json_object();
+
+	cli_json_set(o, "name", cli_json_string(info->name));
+	cli_json_set(o, "id", json_integer(info->id));
+	cli_json_set(o, "mode", cli_json_string(cli_mode_name(info->mode)));
+	cli_json_set(o, "policies", cli_json_string(info->policies));
+	cli_json_set(o, "members", json_integer(info->members));
+	cli_json_set(o, "pending", json_integer(info->pending));
+	cli_json_set(o, "denied", json_integer((json_int_t)info->counters.denied));
+	cli_json_set(o, "audited", json_integer((json_int_t)info->counters.audited));
+	cli_json_set(o, "image_bytes", json_integer(info->image_bytes));
+	cli_json_add(data, o);
+	return 0;
+}
+
+static int print_name(const struct vk_info *info, void *data)
+{
+	(void)data;
+	puts(info->name);
+	return 0;
+}
+
+static int keep_name(const struct vk_info *info, void *data)
+{
+	struct names *names = data;
+
+	if (info->id < VK_INSTANCES)
+		snprintf(names->name[info->id], sizeof(names->name[0]), "%s", info->name);
+	return 0;
+}
+
+/* Both outputs of the member list are filled from one walk. */
+struct member_sink {
+	const struct names *names;
+	struct cli_table *table;
+	json_t *array;
+};
+
+static int add_member(const struct vk_member_line *line, void *data)
+{
+	const struct member_sink *sink = data;
+	const char *name = line->vki < VK_INSTANCES ? sink->names->name[line->vki] : "";
+	const char *state = line->state == VK_MEMBER_PENDING ? "pending" : "active";
+
+	if (sink->table) {
+		cli_cell(sink->table, "%s", name);
+		cli_cell(sink->table, "%u", line->tgid);
+		cli_cell(sink->table, "%u", line->tid);
+		cli_cell(sink->table, "%s", state);
+		cli_cell(sink->table, "%.16s", line->comm);
+		return 0;
+	}
+
+	_cleanup_free_ char *comm = cli_format("%.16s", line->comm);
+	json_t *o = json_object();
+
+	cli_json_set(o, "instance", cli_json_string(name));
+	cli_json_set(o, "pid", json_integer(line->tgid));
+	cli_json_set(o, "tid", json_integer(line->tid));
+	cli_json_set(o, "state", cli_json_string(state));
+	cli_json_set(o, "comm", cli_json_string(comm));
+	cli_json_add(sink->array, o);
+	return 0;
+}
+
+static int list_members(struct vk_engine *eng, const struct settings *set, struct vk_error *e)
+{
+	_cleanup_free_ char(*name)[65] = cli_alloc(VK_INSTANCES, sizeof(*name));
+	struct names names = {.name = name};
+	_cleanup_table_ struct cli_table table = {0};
+	struct member_sink sink = {.names = &names};
+	int r = 0;
+
+	cli_table_init(&table, "INSTANCE|>PID|>TID|STATE|COMMAND");
+	if (set->json)
+		sink.array = json_array();
+	else
+		sink.table = &table;
+	if (eng) {
+		r = vk_instance_list(eng, false, keep_name, &names, e);
+		if (r == 0)
+			r = vk_members(eng, 0, add_member, &sink, e);
+	}
+	if (r < 0) {
+		json_decref(sink.array);
+		return r;
+	}
+	if (set->json)
+		cli_json_print(sink.array, false);
+	else
+		cli_table_print(&table, stdout);
+	return 0;
+}
+
+static int list_instances(struct vk_engine *eng, const struct settings *set, struct vk_error *e)
+{
+	_cleanup_table_ struct cli_table table = {0};
+
+	if (set->quiet)
+		return eng ? vk_instance_list(eng, false, print_name, NULL, e) : 0;
+	if (set->json) {
+		json_t *array = json_array();
+		int r = eng ? vk_instance_list(eng, false, add_object, array, e) : 0;
+
+		if (r == 0)
+			cli_json_print(array, false);
+		else
+			json_decref(array);
+		return r;
+	}
+	cli_table_init(&table, "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED");
+
+	int r = eng ? vk_instance_list(eng, false, add_row, &table, e) : 0;
+
+	if (r == 0)
+		cli_table_print(&table, stdout);
+	return r;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	struct settings set = {0};
+	struct vk_error e = {0};
+
+	for (int key; (key = cli_next(cmd, argc, argv, NULL)) != CLI_END;) {
+		set.members |= key == 'm';
+		set.quiet |= key == 'q';
+		set.json |= key == 'j';
+	}
+	cli_operands(cmd, argc, argv, 0, 0, NULL);
+
+	/* -ENOENT: nothing was ever set up here, so there are no instances. */
+	int r = vk_engine_open(&eng, VK_OPEN_READ_ONLY, &e);
+
+	if (r == 0 || r == -ENOENT)
+		r = (set.members ? list_members : list_instances)(eng, &set, &e);
+	if (r < 0) {
+		cli_report(&e);
+		return CLI_FAIL;
+	}
+	return CLI_OK;
+}
+
+const struct cli_command cli_ps = {
+	.name = "ps",
+	.synopsis = "[--members] [--quiet] [--json]",
+	.summary = "list instances",
+	.details =
+		"One line per instance: its mode, its policies, its member threads (and +N that\n"
+		"become members at their next exec), and what was denied and audited so far.",
+	.examples = "sudo vkernel ps\n"
+		    "sudo vkernel ps --members",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* update.c - vkernel update: replace the policy of a running instance. */
+#include "cli.h"
+
+static const struct cli_option options[] = {
+	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
+	{0},
+};
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	_cleanup_policies_ struct cli_policies policies = {0};
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	struct cli_names names = {0};
+	struct vk_error e = {0};
+	const char *arg;
+
+	while (cli_next(cmd, argc, argv, &arg) != CLI_END)
+		cli_add_policy_name(cmd, &names, arg);
+
+	char **operands = cli_operands(cmd, argc, argv, 1, 1, NULL);
+
+	if (!names.n)
+		return cli_usage(cmd, "a policy is missing: give -p POLICY");
+
+	_cleanup_progress_ struct cli_progress progress = cli_progress_begin("loading the policy");
+
+	if (cli_policies_load(&policies, names.names, names.n, &e) < 0 ||
+	    vk_engine_open(&eng, 0, &e) < 0 ||
+	    vk_instance_update(eng, operands[0], cli_layers(&policies), policies.n, &e) < 0) {
+		cli_report(&e);
+		return CLI_FAIL;
+	}
+	return CLI_OK;
+}
+
+const struct cli_command cli_update = {
+	.name = "update",
+	.synopsis = "NAME -p POLICY [-p POLICY]...",
+	.summary = "replace the policy of a running instance",
+	.details = "All layers of the instance are replaced in one step: every operation sees\n"
+		   "either the old policy or the new one. Files that are open stay open. When a\n"
+		   "policy has a mistake, nothing changes.",
+	.examples = "sudo vkernel update web -p web.yaml\n"
+		    "sudo vkernel update web -p web.yaml -p no-new-network",
+	.options = options,
+	.run = run,
+};
