@@ -182,7 +182,7 @@ static void print_json(const struct reader *r, const struct vk_event *ev,
 		       const struct vk_info *info, const struct vk_reason *why)
 {
 	struct timespec t = real_time(r, ev);
-	char date[32], stamp[48], resource[VK_EVENT_PATH + 64], comm[17];
+	char date[32], stamp[64], resource[VK_EVENT_PATH + 64], comm[17];
 	json_t *o = json_object();
 	struct tm tm;
 

@@ -42,7 +42,7 @@ void vk_reason_take(struct vk_reason *best, const struct vk_component *c, struct
 
 static void path_text(const struct vk_path_rule *rule, char *out, size_t size)
 {
-	char rights[256];
+	char rights[192];
 
 	vk_rights_text(rule->rights, rights, sizeof(rights));
 	snprintf(out, size, "%s [%s] %s", vk_action_name(rule->action), rights, rule->glob);
