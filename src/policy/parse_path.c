@@ -7,7 +7,6 @@
 #include "names.h"
 #include "parse_internal.h"
 
-/* "write" in a policy means the data of the file, however it is changed. */
 enum vk_action vk_action_of(const char *word)
 {
 	int i = 0;
