@@ -8,6 +8,25 @@
 
 #include "explain.h"
 
+/* ::ffff:a.b.c.d is a.b.c.d. @addr need not be aligned. */
+static uint16_t plain_address(uint16_t family, const void *addr, uint8_t ret[16])
+{
+	struct in6_addr six;
+
+	memset(ret, 0, 16);
+	if (family != AF_INET6) {
+		memcpy(ret, addr, 4);
+		return family;
+	}
+	memcpy(&six, addr, sizeof(six));
+	if (!IN6_IS_ADDR_V4MAPPED(&six)) {
+		memcpy(ret, &six, 16);
+		return family;
+	}
+	memcpy(ret, six.s6_addr + 12, 4);
+	return AF_INET;
+}
+
 static bool prefix_matches(const struct vk_inet_rule *r, const uint8_t addr[16])
 {
 	for (unsigned int i = 0; i < r->prefix && i < 128; i++) {
@@ -76,15 +95,10 @@ void vk_explain_inet(const struct vk_policy *const *layers, size_t n, uint8_t op
 		     uint16_t family, const void *addr, uint16_t port, struct vk_reason *ret)
 {
 	struct vk_components comps;
-	uint8_t a[16] = {0};
+	uint8_t a[16];
 
 	memset(ret, 0, sizeof(*ret));
-	memcpy(a, addr, family == AF_INET6 ? 16 : 4);
-	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr)) {
-		memset(a, 0, sizeof(a));
-		memcpy(a, (const uint8_t *)addr + 12, 4);
-		family = AF_INET;
-	}
+	family = plain_address(family, addr, a);
 	(void)vk_components_fill(layers, n, &comps, NULL);
 	for (size_t i = 0; i < comps.n; i++) {
 		const struct vk_policy *p = comps.c[i].policy;
