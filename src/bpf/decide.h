@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * decide.h - the end of every check: let it pass, report it, or deny it.
+ *
+ * Denials and reports are off the hot path. Reports of one cause are limited to VK_BURST a second
+ * and counted beyond it; a full ring buffer loses reports and counts them. Neither changes a
+ * verdict.
+ */
+#ifndef VK_BPF_DECIDE_H
+#define VK_BPF_DECIDE_H
+
+#define VK_BURST 20
+#define VK_WINDOW_NS 1000000000ull
+
+/**
+ * struct vk_detail - what a report says beyond who and when; see struct vk_event
+ */
+struct vk_detail {
+	u16 op;
+	u16 err;
+	u32 rights;
+	u32 missing;
+	u32 class;
+	u64 arg[3];
+	u64 addr[2];
+};
+
+/* False: over the limit, counted. *ret: reports left out since the last one. */
+static __always_inline bool vk_within_limit(struct vk_call *c, const struct vk_detail *d, u32 *ret)
+{
+	struct vk_cause cause = {};
+	struct vk_window fresh = {}, *w;
+	u64 now = bpf_ktime_get_ns();
+
+	cause.vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
+	cause.op = d->op;
+	cause.verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
+	cause.what = (u64)d->missing << 32 ^ d->arg[0] ^ d->arg[2] << 16 ^ d->addr[0] ^
+		     (u64)d->class << 60;
+	*ret = 0;
+	w = bpf_map_lookup_elem(&vk_causes, &cause);
+	if (!w) {
+		fresh.start_ns = now;
+		fresh.count = 1;
+		bpf_map_update_elem(&vk_causes, &cause, &fresh, BPF_ANY);
+		return true;
+	}
+	if (now - w->start_ns >= VK_WINDOW_NS) {
+		*ret = w->suppressed;
+		w->start_ns = now;
+		w->suppressed = 0;
+		w->count = 1;
+		return true;
+	}
+	if (__sync_fetch_and_add(&w->count, 1) < VK_BURST)
+		return true;
+	__sync_fetch_and_add(&w->suppressed, 1);
+	return false;
+}
+
+/* Writes the report; @with_path: of the name in scratch. */
+static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32 suppressed)
+{
+	struct task_struct *task = c->task;
+	struct vk_scratch *s;
+	struct vk_event *e;
+	u64 len;
+
+	e = bpf_ringbuf_reserve(&vk_events, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&c->inst->lost, 1);
+		return;
+	}
+	e->time_ns = bpf_ktime_get_ns();
+	e->cgroup = bpf_get_current_cgroup_id();
+	e->rule = c->rule;
+	e->vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
+	e->tgid = task->tgid;
+	e->tid = task->pid;
+	e->ppid = task->real_parent->tgid;
+	e->uid = task->real_cred->uid.val;
+	e->gid = task->real_cred->gid.val;
+	e->op = d->op;
+	e->verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
+	e->name_class = d->class;
+	e->err = d->err;
+	e->rights = d->rights;
+	e->missing = d->missing;
+	e->suppressed = suppressed;
+	e->arg[0] = d->arg[0];
+	e->arg[1] = d->arg[1];
+	e->arg[2] = d->arg[2];
+	((u64 *)e->addr)[0] = d->addr[0];
+	((u64 *)e->addr)[1] = d->addr[1];
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	e->path_len = 0;
+	e->path[0] = 0;
+	if (d->class == VK_NAME_KNOWN || d->class == VK_NAME_FOREIGN) {
+		s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
+		if (s && s->off <= VK_PATH) {
+			len = VK_PATH - s->off;
+			if (len > VK_EVENT_PATH - 1)
+				len = VK_EVENT_PATH - 1;
+			bpf_probe_read_kernel(e->path, VK_EVENT_PATH,
+					      &s->buf[s->off & (VK_PATH - 1)]);
+			e->path[VK_EVENT_PATH - 1] = 0;
+			e->path_len = len;
+		}
+	}
+	bpf_ringbuf_submit(e, 0);
+}
+
+/*
+ * Reports an operation without a path. Returns what the hook returns: -err, 0 when only reported.
+ */
+static __noinline int vk_report(struct vk_call *c, struct vk_detail *d)
+{
+	u32 suppressed;
+
+	if (d->err)
+		__sync_fetch_and_add(&c->inst->denied, 1);
+	else
+		__sync_fetch_and_add(&c->inst->audited, 1);
+	if (!vk_within_limit(c, d, &suppressed)) {
+		__sync_fetch_and_add(&c->inst->suppressed, 1);
+		return -(int)d->err;
+	}
+	vk_emit(c, d, suppressed);
+	return -(int)d->err;
+}
+
+/*
+ * Denies or reports what c->op, c->want and c->err say on a path that grants @rights. The name is
+ * built only if the report is made.
+ */
+static __noinline int vk_report_path(struct vk_call *c, u64 rights, struct dentry *dentry,
+				     struct vfsmount *mnt)
+{
+	u32 missing = c->want & ~(u32)rights, suppressed;
+	struct vk_detail d = {};
+
+	d.op = c->op;
+	d.rights = c->want;
+	d.err = missing ? c->err : 0;
+	d.missing = missing ? missing : c->want & (u32)(rights >> 32);
+	d.addr[0] = vk_key(dentry); /* part of the cause only */
+	if (d.err)
+		__sync_fetch_and_add(&c->inst->denied, 1);
+	else
+		__sync_fetch_and_add(&c->inst->audited, 1);
+	if (!vk_within_limit(c, &d, &suppressed)) {
+		__sync_fetch_and_add(&c->inst->suppressed, 1);
+		return -(int)d.err;
+	}
+	d.addr[0] = 0;
+	d.class = vk_build_name(c, dentry, mnt);
+	vk_emit(c, &d, suppressed);
+	return -(int)d.err;
+}
+
+/* Judges rights wanted on a path against the rights its name grants (allow | audit << 32). */
+static __always_inline int vk_judge(struct vk_call *c, u32 op, u32 want, u64 rights, int err,
+				    struct dentry *dentry, struct vfsmount *mnt)
+{
+	if (!(want & ~(u32)rights) && !(want & (u32)(rights >> 32)))
+		return 0; /* allow: every right is granted, none is to be reported */
+	c->op = op;
+	c->want = want;
+	c->err = err;
+	return vk_report_path(c, rights, dentry, mnt);
+}
+
+/*
+ * Opens a check for the current task. 0: bound by no instance, the caller allows. The image is
+ * not loaded: the hot path may not need it.
+ */
+static __always_inline bool vk_begin(struct vk_call *c)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 vki = vk_current_vki(task);
+
+	if (!vki)
+		return false;
+	c->task = task;
+	c->inst = vk_instance_at(vki);
+	c->rule = vk_read_once(c->inst->rule);
+	c->img = NULL;
+	c->mask = 0;
+	return true;
+}
+
+/* The same with the image. 1: go on; 0: allow, not a member; negative: deny, no image. */
+static __always_inline int vk_begin_rules(struct vk_call *c, int err)
+{
+	if (!vk_begin(c))
+		return 0;
+	if (vk_load_image(c))
+		return 1;
+	__sync_fetch_and_add(&vk_fail[VK_FAIL_IMAGE], 1);
+	__sync_fetch_and_add(&c->inst->errors, 1);
+	return -err;
+}
+
+/* Rights of a name that may not exist yet; the image is loaded. */
+static __always_inline u64 vk_rights_at(struct vk_call *c, struct dentry *dentry,
+					struct vfsmount *mnt)
+{
+	return vk_name_rights(c, vk_name(c, dentry, mnt));
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dir.bpf.c - names: making, removing, moving and linking them.
+ *
+ * Moving cannot launder: the automaton is minimal, so two directories grant the same rights to
+ * everything below them now and ever exactly if they are in the same state, and a directory may
+ * be moved only between such names. A file may get a name only if that grants no right that its
+ * old name did not. Otherwise EXDEV, so that mv(1) copies, and the copy is checked.
+ */
+
+/* All checks of one name in a directory that exists. */
+static __always_inline int vk_check_name(struct vfsmount *mnt, struct dentry *dentry, u32 op,
+					 u32 want)
+{
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	return vk_judge(&c, op, want, vk_rights_at(&c, dentry, mnt), EACCES, dentry, mnt);
+}
+
+/* Regular files made by open(2), and all else made by mknod(2) and bind(2). */
+SEC("lsm/path_mknod")
+int BPF_PROG(vk_mknod, const struct path *dir, struct dentry *dentry, u16 mode, unsigned int dev)
+{
+	u32 type = mode & S_IFMT;
+
+	if (type == S_IFREG || type == 0)
+		return vk_check_name(dir->mnt, dentry, VK_OP_CREATE, VK_R_CREATE);
+	if (type == S_IFSOCK)
+		return vk_check_name(dir->mnt, dentry, VK_OP_UNIX_BIND, VK_R_UNIX_BIND | VK_R_MKNOD);
+	return vk_check_name(dir->mnt, dentry, VK_OP_MKNOD, VK_R_MKNOD);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(vk_unlink, const struct path *dir, struct dentry *dentry)
+{
+	int r = vk_guard_pins(dentry);
+
+	if (r)
+		return r; /* deny: our pins */
+	return vk_check_name(dir->mnt, dentry, VK_OP_UNLINK, VK_R_UNLINK);
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(vk_mkdir, const struct path *dir, struct dentry *dentry, u16 mode)
+{
+	return vk_check_name(dir->mnt, dentry, VK_OP_MKDIR, VK_R_MKDIR);
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(vk_rmdir, const struct path *dir, struct dentry *dentry)
+{
+	int r = vk_guard_pins(dentry);
+
+	if (r)
+		return r; /* deny: our pins */
+	return vk_check_name(dir->mnt, dentry, VK_OP_RMDIR, VK_R_RMDIR);
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(vk_symlink, const struct path *dir, struct dentry *dentry, const char *old_name)
+{
+	return vk_check_name(dir->mnt, dentry, VK_OP_SYMLINK, VK_R_SYMLINK);
+}
+
+/*
+ * The name as a number of which the verifier knows nothing: it would go through all that follows
+ * once for each kind of name otherwise.
+ */
+static __always_inline u32 vk_name_opaque(struct vk_call *c, struct dentry *dentry,
+					  struct vfsmount *mnt)
+{
+	u32 name = vk_name(c, dentry, mnt), opaque = 0;
+
+	bpf_probe_read_kernel(&opaque, sizeof(opaque), &name);
+	return opaque;
+}
+
+SEC("lsm/path_link")
+int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
+	     struct dentry *new_dentry)
+{
+	struct vfsmount *mnt = new_dir->mnt; /* link(2) stays within one mount */
+	struct vk_call c;
+	u64 old, new;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	old = vk_name_rights(&c, vk_name_opaque(&c, old_dentry, mnt));
+	r = vk_judge(&c, VK_OP_LINK, VK_R_LINK, old, EACCES, old_dentry, mnt);
+	if (r)
+		return r; /* deny: the file may not be linked */
+	new = vk_name_rights(&c, vk_name_opaque(&c, new_dentry, mnt));
+	r = vk_judge(&c, VK_OP_LINK, VK_R_LINK, new, EACCES, new_dentry, mnt);
+	if (r)
+		return r; /* deny: not under this name */
+	/* deny: the new name would grant a right that the old one does not */
+	return vk_judge(&c, VK_OP_LINK, (u32)new, old & 0xffffffff, EXDEV, new_dentry, mnt);
+}
+
+/* What moves @dentry to the name @to, whose states are known, must not gain by it. */
+static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentry, u32 from,
+					 struct dentry *to_dentry, u32 to, struct vfsmount *mnt)
+{
+	struct inode *inode = dentry->d_inode;
+	u64 old, new;
+
+	if (!inode)
+		return 0; /* allow: nothing is moved */
+	old = vk_name_rights(c, from) & 0xffffffff;
+	new = vk_name_rights(c, to) & 0xffffffff;
+	if (!S_ISDIR(inode->i_mode))
+		return vk_judge(c, VK_OP_RENAME, (u32)new, old, EXDEV, to_dentry, mnt);
+	if (from == to)
+		return 0; /* allow: the same state, the same future */
+	return vk_judge(c, VK_OP_RENAME, VK_R_RENAME, 0, EXDEV, to_dentry, mnt);
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(vk_rename, const struct path *old_dir, struct dentry *old_dentry,
+	     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
+{
+	struct vfsmount *mnt = new_dir->mnt; /* rename(2) stays within one mount */
+	u32 from, to;
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	r = vk_guard_pins(old_dentry);
+	if (r)
+		return r; /* deny: our pins */
+	from = vk_name_opaque(&c, old_dentry, mnt);
+	r = vk_judge(&c, VK_OP_RENAME, VK_R_RENAME, vk_name_rights(&c, from), EACCES, old_dentry,
+		     mnt);
+	if (r)
+		return r; /* deny: this name may not be moved away */
+	to = vk_name_opaque(&c, new_dentry, mnt);
+	r = vk_judge(&c, VK_OP_RENAME, VK_R_RENAME, vk_name_rights(&c, to), EACCES, new_dentry,
+		     mnt);
+	if (r)
+		return r; /* deny: nothing may be moved to this name */
+	r = vk_move_gains(&c, old_dentry, from, new_dentry, to, mnt);
+	if (r || !(flags & RENAME_EXCHANGE))
+		return r;
+	return vk_move_gains(&c, new_dentry, to, old_dentry, from, mnt);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * file.bpf.c - opening, executing and changing files that exist.
+ *
+ * A file opened before its process became a member keeps working, as a descriptor is a right
+ * already granted; opening it again by any name (/proc/self/fd included) is checked.
+ */
+
+/* All checks of one existing file by path. */
+static __always_inline int vk_check_file(struct dentry *dentry, struct vfsmount *mnt, u32 op,
+					 u32 want, int err)
+{
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	return vk_judge(&c, op, want, vk_file_rights(&c, dentry, mnt, false), err, dentry, mnt);
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(vk_file_open, struct file *file)
+{
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	u32 mode, flags, want = 0;
+	struct vk_call c;
+	u64 rights;
+
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	mode = file->f_mode;
+	flags = file->f_flags;
+	/*
+	 * allow: the file underneath an overlay's, opened by overlayfs itself for a file that was
+	 * checked under its own name. User space cannot set this mode bit.
+	 */
+	if (vk_backing_bit && mode & vk_backing_bit)
+		return 0;
+	dentry = file->f_path.dentry;
+	mnt = file->f_path.mnt;
+	rights = vk_file_rights(&c, dentry, mnt, true);
+	if (mode & FMODE_READ)
+		want |= VK_R_READ;
+	if (mode & FMODE_WRITE) {
+		want |= flags & O_APPEND ? VK_R_APPEND : VK_R_WRITE;
+		if (flags & O_TRUNC && !(mode & FMODE_CREATED))
+			want |= VK_R_TRUNCATE;
+	}
+	/*
+	 * The kernel opens a program, its ELF interpreter or a script to execute it: EXEC is
+	 * checked by vk_exec; reading it needs no right of its own then.
+	 */
+	if (mode & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
+		want &= ~VK_R_READ;
+	/* Who may write anywhere may append. */
+	if (rights & VK_R_WRITE)
+		want &= ~VK_R_APPEND;
+	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, dentry, mnt);
+}
+
+/* Called for a script and again for its interpreter. */
+SEC("lsm/bprm_check_security")
+int BPF_PROG(vk_exec, struct linux_binprm *bprm)
+{
+	return vk_check_file(bprm->file->f_path.dentry, bprm->file->f_path.mnt, VK_OP_EXEC,
+			     VK_R_EXEC, EACCES);
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long prot,
+	     unsigned long flags)
+{
+	struct vk_call c;
+	u32 want = 0;
+
+	if (!file)
+		return 0; /* allow: anonymous memory has no name */
+	if (prot & PROT_EXEC)
+		want = VK_R_MMAP_EXEC;
+	/* A shared writable mapping writes anywhere, so a descriptor to append is not enough. */
+	if (prot & PROT_WRITE && (flags & 0xf) != 2 && file->f_flags & O_APPEND)
+		want |= VK_R_WRITE;
+	if (!want)
+		return 0; /* allow: neither executable nor around O_APPEND */
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	return vk_judge(&c, VK_OP_MMAP, want,
+			vk_file_rights(&c, file->f_path.dentry, file->f_path.mnt, false), EACCES,
+			file->f_path.dentry, file->f_path.mnt);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot)
+{
+	struct file *file = vma->vm_file;
+
+	if (!(prot & PROT_EXEC) || !file)
+		return 0; /* allow: not made executable, or no file */
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_MMAP, VK_R_MMAP_EXEC,
+			     EACCES);
+}
+
+/* F_SETFL that drops O_APPEND turns appending into writing. */
+SEC("lsm/file_fcntl")
+int BPF_PROG(vk_fcntl, struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != F_SETFL || arg & O_APPEND || !(file->f_flags & O_APPEND) ||
+	    !(file->f_mode & FMODE_WRITE))
+		return 0; /* allow: no change from append to write */
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_OPEN, VK_R_WRITE, EACCES);
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(vk_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL, EACCES);
+}
+
+/* ioctl from 32-bit code; a hook of its own since 6.8 (commit f1bb47a31dff). */
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(vk_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL, EACCES);
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(vk_truncate, const struct path *path)
+{
+	return vk_check_file(path->dentry, path->mnt, VK_OP_TRUNCATE, VK_R_TRUNCATE, EACCES);
+}
+
+/* ftruncate; a hook of its own since 6.2 (commit 3350607dc563). */
+SEC("lsm/file_truncate")
+int BPF_PROG(vk_ftruncate, struct file *file)
+{
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_TRUNCATE, VK_R_TRUNCATE,
+			     EACCES);
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(vk_chmod, const struct path *path)
+{
+	return vk_check_file(path->dentry, path->mnt, VK_OP_CHMOD, VK_R_CHMOD, EACCES);
+}
+
+SEC("lsm/path_chown")
+int BPF_PROG(vk_chown, const struct path *path)
+{
+	return vk_check_file(path->dentry, path->mnt, VK_OP_CHOWN, VK_R_CHOWN, EACCES);
+}

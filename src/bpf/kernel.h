@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kernel.h - the fields of the kernel's structures that the programs use, and no others.
+ *
+ * CO-RE relocates every access to the running kernel. Compat branches, each with its reason and
+ * the date it may go, are all here:
+ *
+ *   dentry names    6.1..6.13 d_iname, since 6.14 d_shortname.string (commit 58cf9c383c5c).
+ *   namespace id    mnt_namespace.seq up to 6.17, ns_common.ns_id since (commit of 6.18).
+ *   i_nlink, sk_*   unchanged since before 6.1.
+ */
+#ifndef VK_BPF_KERNEL_H
+#define VK_BPF_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u16 __sum16;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+#define offsetof(type, member) __builtin_offsetof(type, member)
+
+enum bpf_map_type_vk {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+#define BPF_ANY 0
+#define BPF_NOEXIST 1
+#define BPF_F_NO_PREALLOC (1u << 0)
+#define BPF_F_MMAPABLE (1u << 10)
+#define BPF_LOCAL_STORAGE_GET_F_CREATE 1
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+struct ns_common___id {
+	u64 ns_id;
+};
+struct mount;
+struct mnt_namespace {
+	struct ns_common ns;
+	struct mount *root;
+	u64 event;
+};
+struct mnt_namespace___seq {
+	u64 seq;
+};
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+struct super_block {
+	u32 s_dev;
+};
+struct inode {
+	u16 i_mode;
+	unsigned int i_nlink;
+};
+struct qstr {
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+	};
+	const unsigned char *name;
+};
+struct seqcount {
+	unsigned int sequence;
+};
+typedef struct seqcount seqcount_t;
+struct seqcount_spinlock {
+	seqcount_t seqcount;
+};
+typedef struct seqcount_spinlock seqcount_spinlock_t;
+struct dentry {
+	seqcount_spinlock_t d_seq;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+struct dentry___iname {
+	unsigned char d_iname[32];
+};
+struct dentry___short {
+	struct {
+		unsigned char string[40];
+	} d_shortname;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+	int mnt_flags;
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct file {
+	unsigned int f_flags;
+	unsigned int f_mode;
+	struct path f_path;
+	struct inode *f_inode;
+};
+struct fs_struct {
+	struct path root;
+};
+typedef struct {
+	u32 val;
+} kuid_t;
+typedef struct {
+	u32 val;
+} kgid_t;
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+};
+struct bpf_local_storage;
+struct task_struct {
+	int pid;
+	int tgid;
+	u64 start_time;
+	char comm[16];
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	const struct cred *real_cred;
+	struct nsproxy *nsproxy;
+	struct fs_struct *fs;
+	struct bpf_local_storage *bpf_storage;
+};
+struct linux_binprm {
+	struct file *file;
+};
+struct vm_area_struct {
+	struct file *vm_file;
+};
+struct sock_common {
+	unsigned short skc_family;
+};
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_type;
+	u16 sk_protocol;
+};
+struct socket {
+	struct sock *sk;
+	short type;
+};
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+struct sockaddr {
+	u16 sa_family;
+};
+struct sockaddr_un {
+	u16 sun_family;
+	char sun_path[108];
+};
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+struct unix_sock {
+	struct unix_address *addr;
+	struct path path;
+};
+struct bpf_map {
+	char name[16];
+};
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	u64 session_id;
+	u64 seq_num;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+/* Kernel constants that are not in BTF. */
+#define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
+#define FMODE_EXEC 0x20
+#define FMODE_CREATED 0x100000
+#define O_TRUNC 01000
+#define O_APPEND 02000
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+#define S_IFREG 0100000
+#define S_IFSOCK 0140000
+#define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
+#define MNT_INTERNAL 0x4000
+#define PROT_WRITE 2
+#define PROT_EXEC 4
+#define MAP_SHARED 1
+#define F_SETFL 4
+#define AF_UNSPEC 0
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define RENAME_EXCHANGE 2
+#define MS_REMOUNT 32
+#define MS_BIND 4096
+#define MS_MOVE 8192
+#define MS_PROPAGATION (1u << 17 | 1u << 18 | 1u << 19 | 1u << 20)
+#define PTRACE_MODE_ATTACH 2
+#define CAP_OPT_NOAUDIT 2
+#define EPERM 1
+#define EAGAIN 11
+#define ENOMEM 12
+#define EACCES 13
+#define EXDEV 18
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * member.bpf.c - how tasks become members, and that they stay it.
+ *
+ * Ways in: fork (task_alloc), the next exec of a marked task, an exec at a place (cgroup or mount
+ * namespace) that belongs to an instance, and the engine's attach (iterator). There is no way out:
+ * nothing here or elsewhere removes or changes a record once it is active.
+ *
+ * Fail closed: a child that cannot get its record is not born.
+ */
+
+/* deny: the child's record cannot be made. allow: otherwise; a non-member's child is none. */
+SEC("lsm/task_alloc")
+int BPF_PROG(vk_task_alloc, struct task_struct *child, unsigned long clone_flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vk_member *mine, *record, init;
+
+	if (!task->bpf_storage)
+		return 0; /* allow: no storage, no member */
+	mine = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (!mine)
+		return 0; /* allow: somebody else's storage */
+	init = *mine;
+	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (record)
+		return 0; /* allow: the child is a member from its first instruction */
+	__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+	return -EAGAIN; /* deny: it would run unbound */
+}
+
+/* The instance that the place of a task belongs to, 0: none. */
+static __noinline u32 vk_place_of(struct task_struct *task)
+{
+	struct vk_place place = {.kind = VK_PLACE_MNTNS};
+	u32 *vki;
+
+	place.id = vk_mntns_of(task);
+	vki = bpf_map_lookup_elem(&vk_places, &place);
+	if (vki)
+		return *vki;
+	place.kind = VK_PLACE_CGROUP;
+	place.id = bpf_get_current_cgroup_id();
+	vki = bpf_map_lookup_elem(&vk_places, &place);
+	if (vki)
+		return *vki;
+	/* A cgroup made below a member cgroup belongs to it. Level 0 is the root. */
+#pragma unroll
+	for (int level = 1; level <= 8; level++) {
+		place.id = bpf_get_current_ancestor_cgroup_id(level);
+		if (!place.id)
+			break;
+		vki = bpf_map_lookup_elem(&vk_places, &place);
+		if (vki)
+			return *vki;
+	}
+	return 0;
+}
+
+/*
+ * Runs at every exec before the program's own check, so that the rules of the instance already
+ * decide about the program by which a task joins. A join or activation that is followed by a
+ * failing exec stands: the task is bound too early rather than too late.
+ */
+SEC("lsm/bprm_creds_for_exec")
+int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf(), *leader;
+	struct vk_member *m = NULL, *marked, init = {};
+	struct vk_instance *inst;
+
+	if (task->bpf_storage)
+		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (m && m->state == VK_MEMBER_ACTIVE)
+		goto named; /* allow: a member already */
+	if (!m) {
+		/*
+		 * A thread's exec takes over the process but keeps its own task_struct: a mark
+		 * set on the leader would be lost.
+		 */
+		leader = task->group_leader;
+		marked = bpf_task_storage_get(&vk_members, leader, NULL, 0);
+		if (marked)
+			init.vki = marked->vki;
+		else
+			init.vki = vk_place_of(task);
+		if (!init.vki)
+			return 0; /* allow: not marked, and at no instance's place */
+		m = bpf_task_storage_get(&vk_members, task, &init,
+					 BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!m)
+			return -EAGAIN; /* deny: it would run unbound */
+	}
+	m->state = VK_MEMBER_ACTIVE;
+named:
+	inst = vk_instance_at(m->vki);
+	if (!inst->mntns)
+		inst->mntns = vk_mntns_of(task);
+	return 0; /* allow: whether the program may run is vk_exec's to say */
+}
+
+/* ---- iterators: attach a running tree, list members ---- */
+
+/* Set by the engine before it reads the attach iterator. */
+u32 vk_attach_tgid;
+u32 vk_attach_vki;
+u32 vk_attach_added;
+
+/*
+ * One pass over all threads: those of the wanted process and those whose parent is a member by
+ * now join. The engine repeats it until a pass adds nothing; children born meanwhile to members
+ * inherit, so this ends.
+ */
+SEC("iter/task")
+int vk_attach(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct vk_member *m, *parent, init = {};
+	struct vk_instance *inst;
+	u64 ns;
+
+	if (!task)
+		return 0;
+	if (bpf_task_storage_get(&vk_members, task, NULL, 0))
+		return 0; /* a member already, of whichever instance: never moved */
+	if ((u32)task->tgid != vk_attach_tgid) {
+		parent = bpf_task_storage_get(&vk_members, task->group_leader, NULL, 0);
+		if (!parent || parent->vki != vk_attach_vki)
+			parent = bpf_task_storage_get(&vk_members, task->real_parent, NULL, 0);
+		if (!parent || parent->vki != vk_attach_vki)
+			return 0;
+	}
+	init.vki = vk_attach_vki;
+	m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!m) {
+		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&vk_attach_added, 1);
+	inst = vk_instance_at(vk_attach_vki);
+	ns = vk_mntns_of(task);
+	if (!inst->mntns)
+		inst->mntns = ns;
+	return 0;
+}
+
+SEC("iter/task")
+int vk_list(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct vk_member_line line = {};
+	struct vk_member *m;
+
+	if (!task)
+		return 0;
+	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (!m)
+		return 0;
+	line.vki = m->vki;
+	line.state = m->state;
+	line.tgid = task->tgid;
+	line.tid = task->pid;
+	bpf_probe_read_kernel_str(line.comm, sizeof(line.comm), task->comm);
+	bpf_seq_write(seq, &line, sizeof(line));
+	return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mount.bpf.c - mounts. What a member mounts names nothing: after the first operation that is
+ * allowed to one, no new anchor is taken in its mount namespaces (slow.h), which is recorded
+ * before the operation happens.
+ */
+
+static __always_inline void vk_freeze_names(struct vk_call *c)
+{
+	u64 ns = c->inst->mntns;
+	u32 one = 1;
+
+	if (ns)
+		bpf_map_update_elem(&vk_mounted, &ns, &one, BPF_ANY);
+	/* Mounts propagate: also where the task is now, if it left its instance's namespace. */
+	ns = vk_mntns_of(c->task);
+	if (ns)
+		bpf_map_update_elem(&vk_mounted, &ns, &one, BPF_ANY);
+	__sync_fetch_and_add(&vk_dir_gen, 1);
+}
+
+static __always_inline int vk_check_mount(struct dentry *dentry, struct vfsmount *mnt, u32 op,
+					  u32 want)
+{
+	struct vk_call c;
+	u64 rights;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	rights = vk_rights_at(&c, dentry, mnt);
+	r = vk_judge(&c, op, want, rights, EPERM, dentry, mnt);
+	if (r == 0)
+		vk_freeze_names(&c);
+	return r;
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(vk_mount, const char *dev_name, const struct path *path, const char *type,
+	     unsigned long flags, void *data)
+{
+	u32 want = VK_R_MOUNT;
+
+	if (flags & (MS_REMOUNT | MS_PROPAGATION))
+		want = VK_R_REMOUNT;
+	else if (flags & MS_BIND)
+		want = VK_R_BIND_MOUNT;
+	else if (flags & MS_MOVE)
+		want = VK_R_MOVE_MOUNT;
+	return vk_check_mount(path->dentry, path->mnt, VK_OP_MOUNT, want);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(vk_move_mount, const struct path *from, const struct path *to)
+{
+	return vk_check_mount(to->dentry, to->mnt, VK_OP_MOUNT, VK_R_MOVE_MOUNT);
+}
+
+SEC("lsm/sb_umount")
+int BPF_PROG(vk_umount, struct vfsmount *mnt, int flags)
+{
+	int r = vk_guard_pins(mnt->mnt_root);
+
+	if (r)
+		return r; /* deny: our pins */
+	return vk_check_mount(mnt->mnt_root, mnt, VK_OP_UMOUNT, VK_R_UMOUNT);
+}
+
+SEC("lsm/sb_pivotroot")
+int BPF_PROG(vk_pivotroot, const struct path *old_path, const struct path *new_path)
+{
+	return vk_check_mount(new_path->dentry, new_path->mnt, VK_OP_MOUNT, VK_R_PIVOT);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * net.bpf.c - sockets: which families, where to bind and to connect.
+ *
+ * Sending to an address without connecting (UDP, and TCP fast open, for which the kernel calls no
+ * connect hook) is connecting to it.
+ */
+
+SEC("lsm/socket_create")
+int BPF_PROG(vk_socket, int family, int type, int protocol, int kern)
+{
+	struct vk_detail d = {.op = VK_OP_SOCKET};
+	struct vk_call c;
+	u32 bit = 1u << (type & 15), f = family;
+	int r;
+
+	if (kern)
+		return 0; /* allow: the kernel's own socket */
+	r = vk_begin_rules(&c, EACCES);
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (f >= VK_FAMILIES)
+		f = VK_FAMILIES - 1;
+	asm volatile("" : "+r"(f));
+	f &= VK_FAMILIES - 1;
+	if (vk_image(&c)->socket_allow[f] & bit && !(vk_image(&c)->socket_audit[f] & bit))
+		return 0; /* allow: this family and type */
+	d.err = vk_image(&c)->socket_allow[f] & bit ? 0 : EACCES;
+	d.arg[0] = family;
+	d.arg[1] = type;
+	d.arg[2] = protocol;
+	return vk_report(&c, &d);
+}
+
+/**
+ * struct vk_endpoint - what bind and connect rules are matched against
+ * @img:     the image
+ * @addr:    as in struct vk_net_rule
+ * @port:    host byte order
+ * @family:  AF_INET or AF_INET6
+ * @proto:   IPPROTO_*
+ * @op:      VK_NET_BIND or VK_NET_CONNECT
+ * @deny:    bit per component: a deny rule matched
+ * @allow:   bit per component: an allow rule matched
+ * @audit:   an audit rule matched
+ */
+struct vk_endpoint {
+	const u8 *img;
+	u32 addr[4];
+	u16 port;
+	u8 family;
+	u8 proto;
+	u32 op;
+	u32 deny;
+	u32 allow;
+	u32 audit;
+};
+
+static __always_inline bool vk_prefix_matches(const struct vk_net_rule *rule,
+					      const struct vk_endpoint *e)
+{
+	const u32 *want = (const u32 *)rule->addr;
+	int left = rule->prefix;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		u32 mask;
+
+		if (left <= 0)
+			return true;
+		mask = left >= 32 ? ~0u : ~0u << (32 - left);
+		if ((want[i] ^ e->addr[i]) & __builtin_bswap32(mask))
+			return false;
+		left -= 32;
+	}
+	return true;
+}
+
+static long vk_net_step(u32 i, void *data)
+{
+	struct vk_endpoint *e = data;
+	const struct vk_image *img = (const void *)e->img;
+	const struct vk_net_rule *rule;
+	u32 bit;
+
+	if (!img || i >= img->n_net)
+		return 1;
+	i &= VK_NET_RULES - 1;
+	rule = &img->net[i];
+	if (!(rule->ops & e->op) || (rule->proto && rule->proto != e->proto) ||
+	    (rule->family && rule->family != e->family) || e->port < rule->port_lo ||
+	    e->port > rule->port_hi || !vk_prefix_matches(rule, e))
+		return 0;
+	bit = 1u << (rule->component & 31);
+	if (rule->action == VK_NET_DENY)
+		e->deny |= bit;
+	else if (rule->action == VK_NET_ALLOW)
+		e->allow |= bit;
+	else
+		e->audit = 1;
+	return 0;
+}
+
+/* Reads an address; false: not an internet address, or cut short. */
+static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *address, int len,
+					    u16 sk_family)
+{
+	u8 raw[28] = {};
+	u16 family;
+
+	if (len < 2)
+		return false;
+	bpf_probe_read_kernel(raw, 2, address);
+	family = *(u16 *)raw;
+	if (family == AF_UNSPEC && e->op == VK_NET_BIND && sk_family == AF_INET)
+		family = AF_INET; /* inet_bind takes it so */
+	if (family == AF_INET && len >= 16) {
+		bpf_probe_read_kernel(raw, 16, address);
+		e->family = AF_INET;
+		e->addr[0] = *(u32 *)(raw + 4);
+	} else if (family == AF_INET6 && len >= 24) {
+		bpf_probe_read_kernel(raw, 24, address);
+		e->family = AF_INET6;
+		e->addr[0] = *(u32 *)(raw + 8);
+		e->addr[1] = *(u32 *)(raw + 12);
+		e->addr[2] = *(u32 *)(raw + 16);
+		e->addr[3] = *(u32 *)(raw + 20);
+		if (!e->addr[0] && !e->addr[1] && e->addr[2] == __builtin_bswap32(0xffff)) {
+			e->family = AF_INET; /* IPv4-mapped */
+			e->addr[0] = e->addr[3];
+			e->addr[1] = e->addr[2] = e->addr[3] = 0;
+		}
+	} else {
+		return false;
+	}
+	e->port = __builtin_bswap16(*(u16 *)(raw + 2));
+	return true;
+}
+
+static __noinline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
+				    int len, u32 op)
+{
+	struct vk_endpoint e = {.op = op};
+	const struct vk_image *img;
+	struct vk_detail d = {};
+	u32 denied, proto = sk->sk_protocol;
+
+	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family))
+		return 0; /* allow: AF_UNSPEC dissolves an association; the rest fails by itself */
+	e.proto = proto == IPPROTO_MPTCP ? IPPROTO_TCP : proto;
+	e.img = c->img;
+	bpf_loop(VK_NET_RULES, vk_net_step, &e, 0);
+	img = vk_image(c);
+	denied = e.deny | (img->net_default_deny & ~e.allow);
+	if (!denied && !e.audit)
+		return 0; /* allow: every component's network section does */
+	d.op = op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
+	d.err = denied & img->net_enforce ? EACCES : 0;
+	d.arg[0] = e.family;
+	d.arg[1] = e.proto;
+	d.arg[2] = e.port;
+	__builtin_memcpy(d.addr, e.addr, 16);
+	return vk_report(c, &d);
+}
+
+/* Feeds a kernel string to the automaton from its start: abstract socket names. */
+static __noinline u32 vk_abstract_name(struct vk_call *c, const void *name, u32 len)
+{
+	struct vk_scratch *s = bpf_task_storage_get(&vk_scratch, c->task, NULL,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!s) {
+		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);
+		return VK_NAME(VK_NAME_LOST, 0);
+	}
+	s->off = VK_PATH;
+	if (!vk_prepend(s, (u64)name, len))
+		return VK_NAME(VK_NAME_LOST, 0);
+	u64 off = s->off;
+
+	if (off == 0 || off > VK_PATH)
+		return VK_NAME(VK_NAME_LOST, 0);
+	off--;
+	s->buf[off & (VK_PATH - 1)] = '@';
+	s->off = off;
+	s->class = VK_NAME_KNOWN;
+	return vk_feed_scratch(c, VK_NAME_KNOWN);
+}
+
+static __always_inline int vk_judge_abstract(struct vk_call *c, u32 op, u32 want, u32 name)
+{
+	u64 rights = vk_name_rights(c, name);
+	u32 missing = want & ~(u32)rights, audit = want & (u32)(rights >> 32);
+	struct vk_detail d = {.op = op, .rights = want};
+
+	if (!missing && !audit)
+		return 0; /* allow */
+	d.err = missing ? EACCES : 0;
+	d.missing = missing ? missing : audit;
+	d.class = VK_NAME_CLASS(name);
+	return vk_report(c, &d);
+}
+
+SEC("lsm/socket_bind")
+int BPF_PROG(vk_bind, struct socket *sock, void *address, int len)
+{
+	struct sock *sk = sock->sk;
+	struct vk_call c;
+	char zero = 1;
+	u16 family;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	family = sk->__sk_common.skc_family;
+	if (family == AF_INET || family == AF_INET6)
+		return vk_check_inet(&c, sk, address, len, VK_NET_BIND);
+	if (family != AF_UNIX || len <= 2)
+		return 0; /* allow: autobind, or a family that socket rules govern */
+	bpf_probe_read_kernel(&zero, 1, address + 2);
+	if (zero)
+		return 0; /* allow: a path, which path_mknod checks */
+	return vk_judge_abstract(&c, VK_OP_UNIX_BIND, VK_R_UNIX_BIND,
+				 vk_abstract_name(&c, address + 3, len - 3));
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(vk_connect, struct socket *sock, void *address, int len)
+{
+	struct sock *sk = sock->sk;
+	struct vk_call c;
+	u16 family;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0; /* allow: unix sockets are checked by their peer, the rest by family */
+	return vk_check_inet(&c, sk, address, len, VK_NET_CONNECT);
+}
+
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(vk_sendmsg, struct socket *sock, struct msghdr *msg, int size)
+{
+	void *address = msg->msg_name;
+	struct vk_call c;
+	struct sock *sk;
+	u16 family;
+	int r;
+
+	if (!address)
+		return 0; /* allow: to where it is connected, which was checked */
+	r = vk_begin_rules(&c, EACCES);
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	sk = sock->sk;
+	family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0; /* allow: as in vk_connect */
+	return vk_check_inet(&c, sk, address, msg->msg_namelen, VK_NET_CONNECT);
+}
+
+/* The peer decides by its own name, so renaming or bind-mounting the socket changes nothing. */
+static __always_inline int vk_check_peer(struct sock *other)
+{
+	struct unix_sock *peer;
+	struct unix_address *addr;
+	struct dentry *dentry;
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EACCES), len;
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	peer = bpf_skc_to_unix_sock(other);
+	if (!peer)
+		return 0; /* allow: not a unix socket */
+	dentry = peer->path.dentry;
+	if (dentry)
+		return vk_judge(&c, VK_OP_UNIX_CONNECT, VK_R_UNIX_CONNECT,
+				vk_rights_at(&c, dentry, peer->path.mnt), EACCES, dentry,
+				peer->path.mnt);
+	addr = peer->addr;
+	if (!addr)
+		return 0; /* allow: unnamed: its descriptor was handed over */
+	len = addr->len;
+	if (len <= 3)
+		return 0; /* allow: autobind or no name to speak of */
+	/* name[0] is a family, a NUL, and the name */
+	return vk_judge_abstract(&c, VK_OP_UNIX_CONNECT, VK_R_UNIX_CONNECT,
+				 vk_abstract_name(&c, (void *)addr->name + 3, len - 3));
+}
+
+SEC("lsm/unix_stream_connect")
+int BPF_PROG(vk_unix_stream, struct sock *sock, struct sock *other, struct sock *newsk)
+{
+	return vk_check_peer(other);
+}
+
+SEC("lsm/unix_may_send")
+int BPF_PROG(vk_unix_send, struct socket *sock, struct socket *other)
+{
+	return vk_check_peer(other->sk);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * slow.h - the name of anything, as a string: any depth, any length up to VK_PATH, any mount.
+ *
+ * A name is built from its end in the task's scratch buffer and then fed to the automaton. The
+ * first VK_NAME_ANON test leaves what is in no tree. Then, for the mount the file is seen on:
+ *
+ *  1. It has an anchor, or one can be taken: it is a mount of the instance's own mount namespace,
+ *     reachable from its root, and no member was yet allowed a mount operation there. Its name is
+ *     its mount point's. Anchors follow mounts that the host moves, until the first such
+ *     operation; from then on they are frozen.
+ *  2. Otherwise the walk continues above the mount's root, in the file system itself, to the
+ *     nearest dentry that is the root of an anchored mount: a bind mount made by a member does
+ *     not rename what it shows.
+ *  3. Otherwise the file is foreign: its name is its mount point's, and allow rules do not count.
+ *
+ * The chain is read twice; unless d_seq of every dentry in it is even and unchanged, the walk is
+ * repeated, and after 16 times the operation is denied.
+ *
+ * Addresses are plain numbers here, read by bpf_probe_read_kernel, which survives anything.
+ */
+#ifndef VK_BPF_SLOW_H
+#define VK_BPF_SLOW_H
+
+#define VK_SLOW_STEPS 4096 /* components and mounts of one walk */
+#define VK_SLOW_TRIES 16
+
+#define vk_probe(dst, addr) bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)(addr))
+#define vk_mount_field(m, field) ((m) + bpf_core_field_offset(struct mount, field))
+#define vk_dentry_field(d, field) ((d) + bpf_core_field_offset(struct dentry, field))
+
+static __always_inline u64 vk_probe64(u64 addr)
+{
+	u64 v = 0;
+
+	vk_probe(v, addr);
+	return v;
+}
+
+static __always_inline u64 vk_ns_id_addr(u64 ns)
+{
+	struct mnt_namespace___seq *old = NULL;
+
+	if (bpf_core_field_exists(old->seq))
+		return vk_probe64(ns + bpf_core_field_offset(struct mnt_namespace___seq, seq));
+	return vk_probe64(ns + bpf_core_field_offset(struct mnt_namespace, ns) +
+			  bpf_core_field_offset(struct ns_common___id, ns_id));
+}
+
+/* The unique, never reused id of a task's mount namespace; 0: it has none any more. */
+static __always_inline u64 vk_mntns_of(struct task_struct *task)
+{
+	struct mnt_namespace *ns = task->nsproxy->mnt_ns;
+	struct mnt_namespace___seq *old = (void *)ns;
+	struct ns_common___id *id = (void *)&ns->ns;
+
+	if (!ns)
+		return 0;
+	if (bpf_core_field_exists(old->seq))
+		return old->seq;
+	return id->ns_id;
+}
+
+/* Prepends @len bytes at kernel address @from. */
+static __always_inline bool vk_prepend(struct vk_scratch *s, u64 from, u64 len)
+{
+	u64 off = s->off;
+
+	asm volatile("" : "+r"(len));
+	len &= 0xff;
+	if (off > VK_PATH || len >= off)
+		return false;
+	off -= len;
+	s->off = off;
+	if (len == 0)
+		return true;
+	asm volatile("" : "+r"(off));
+	return bpf_probe_read_kernel(&s->buf[off & (VK_PATH - 1)], len, (void *)from) == 0;
+}
+
+static __always_inline bool vk_prepend_name(struct vk_scratch *s)
+{
+	struct qstr name = {};
+	u64 off;
+
+	vk_probe(name, vk_dentry_field(s->d, d_name));
+	if (name.len == 0 || name.len > 255 || !vk_prepend(s, (u64)name.name, name.len))
+		return false;
+	off = s->off;
+	if (off == 0 || off > VK_PATH)
+		return false;
+	off--;
+	s->buf[off & (VK_PATH - 1)] = '/';
+	s->off = off;
+	return true;
+}
+
+/* The anchor of an object, if it still has the root dentry and inode it had. */
+static __always_inline struct vk_anchor *vk_anchor_get(u64 ns, u64 object, u64 root)
+{
+	struct vk_anchor_key key = {.mntns = ns, .object = object};
+	struct vk_anchor *a = bpf_map_lookup_elem(&vk_anchors, &key);
+
+	if (!a || a->flags || a->root != root ||
+	    a->inode != vk_probe64(vk_dentry_field(root, d_inode)))
+		return NULL;
+	return a;
+}
+
+/* One step of a walk upwards. The loop's context is a pointer to the scratch. */
+static long vk_walk_step(u32 i, void *data)
+{
+	struct vk_scratch *s = *(struct vk_scratch **)data;
+	u64 parent;
+	u32 seq = 0;
+
+	if (!s)
+		return 1;
+	if (s->kind == VK_WALK_UPWARD) {
+		struct vk_anchor *a = vk_anchor_get(s->ns, s->d, s->d);
+
+		if (a) {
+			s->found = 1;
+			s->done = 1;
+			if (!vk_prepend(s, (u64)a->path, a->len))
+				s->fail = VK_FAIL_LONG;
+			return 1;
+		}
+	} else if (s->d == s->root) {
+		parent = vk_probe64(vk_mount_field(s->m, mnt_parent));
+		if (s->kind == VK_WALK_MOUNT || parent == s->m || !parent) {
+			s->done = 1;
+			return 1;
+		}
+		s->d = vk_probe64(vk_mount_field(s->m, mnt_mountpoint));
+		s->m = parent;
+		s->root = vk_probe64(vk_mount_field(parent, mnt.mnt_root));
+		s->seq = (s->seq ^ parent) * VK_MIX;
+		return 0;
+	}
+	vk_probe(seq, vk_dentry_field(s->d, d_seq));
+	if (seq & 1) {
+		s->fail = VK_FAIL_RACE;
+		return 1;
+	}
+	s->seq = (s->seq ^ s->d) * VK_MIX + seq;
+	parent = vk_probe64(vk_dentry_field(s->d, d_parent));
+	if (parent == s->d || !parent) {
+		/* The top of the file system, not the mount's root: nothing more to find here. */
+		s->done = 1;
+		if (s->kind != VK_WALK_UPWARD)
+			s->fail = VK_FAIL_LOST;
+		return 1;
+	}
+	if (!vk_prepend_name(s)) {
+		s->fail = VK_FAIL_LONG;
+		return 1;
+	}
+	s->d = parent;
+	return 0;
+}
+
+/*
+ * Walks from (@d, @m) and prepends the names met. Where it stops, by @kind: the mount's root; the
+ * nearest anchored dentry, else the top of the file system; the top of the mount tree.
+ */
+static __always_inline void vk_walk(struct vk_scratch *s, u64 d, u64 m, u32 kind)
+{
+	struct vk_scratch *ctx = s;
+
+	s->d = d;
+	s->m = m;
+	s->root = vk_probe64(vk_mount_field(m, mnt.mnt_root));
+	s->kind = kind;
+	s->done = 0;
+	s->fail = 0;
+	s->found = 0;
+	bpf_loop(VK_SLOW_STEPS, vk_walk_step, &ctx, 0);
+	if (!s->done && !s->fail)
+		s->fail = VK_FAIL_LONG;
+}
+
+/* Stores the anchor in scratch under the mount and under its root dentry. */
+static __always_inline bool vk_anchor_store(struct vk_scratch *s, u64 m)
+{
+	struct vk_anchor_key key = {.mntns = s->ns, .object = s->anchor.root};
+	struct vk_anchor *old = bpf_map_lookup_elem(&vk_anchors, &key);
+	bool same = true;
+
+	/*
+	 * Walks upwards may use a root dentry's name only while it has one: of two mounts of one
+	 * directory the more permissive name must not be picked up by a third.
+	 */
+	if (old && old->root == s->anchor.root && old->inode == s->anchor.inode &&
+	    old->event == s->anchor.event) {
+		for (int i = 0; i < VK_ANCHOR_PATH / 8; i++)
+			same &= ((u64 *)old->path)[i] == ((u64 *)s->anchor.path)[i];
+		if (!same)
+			old->flags |= VK_ANCHOR_AMBIGUOUS;
+	} else if (bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY)) {
+		return false;
+	}
+	key.object = m;
+	return bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY) == 0;
+}
+
+/*
+ * Takes the anchor of mount @m if its name can be trusted: it belongs to the instance's namespace
+ * and no member was allowed a mount operation there yet.
+ */
+static __always_inline bool vk_anchor_take(struct vk_scratch *s, u64 m)
+{
+	u64 ns_addr, top, seq, event, ns, len;
+
+	if (!s)
+		return false;
+	ns = s->ns;
+	ns_addr = vk_probe64(vk_mount_field(m, mnt_ns));
+	if (!ns || ns_addr < 4096 || vk_ns_id_addr(ns_addr) != ns ||
+	    bpf_map_lookup_elem(&vk_mounted, &ns))
+		return false;
+	top = vk_probe64(ns_addr + bpf_core_field_offset(struct mnt_namespace, root));
+	event = vk_probe64(ns_addr + bpf_core_field_offset(struct mnt_namespace, event));
+	s->off = VK_PATH;
+	s->seq = 0;
+	vk_walk(s, vk_probe64(vk_mount_field(m, mnt.mnt_root)), m, VK_WALK_ACROSS);
+	if (s->fail || s->m != top)
+		return false;
+	s->anchor.root = vk_probe64(vk_mount_field(m, mnt.mnt_root));
+	s->anchor.inode = vk_probe64(vk_dentry_field(s->anchor.root, d_inode));
+	s->anchor.event = event;
+	s->anchor.flags = 0;
+	len = VK_PATH - s->off;
+	if (len > VK_ANCHOR_PATH) {
+		s->anchor.flags = VK_ANCHOR_LONG;
+		len = 0;
+	}
+	s->anchor.len = len;
+	bpf_probe_read_kernel(s->anchor.path, VK_ANCHOR_PATH, &s->buf[s->off & (VK_PATH - 1)]);
+	seq = s->seq;
+	s->off = VK_PATH;
+	s->seq = 0;
+	vk_walk(s, s->anchor.root, m, VK_WALK_ACROSS);
+	if (s->fail || s->seq != seq)
+		return false;
+	if (m == top)
+		s->top = m;
+	if (!vk_anchor_store(s, m)) {
+		__sync_fetch_and_add(&vk_fail[VK_FAIL_ANCHOR], 1);
+		return false;
+	}
+	return s->anchor.flags == 0;
+}
+
+/* The anchor of mount @m, fresh: taken again after mounts changed, unless names are frozen. */
+static __always_inline struct vk_anchor *vk_anchor_of(struct vk_scratch *s, u64 m)
+{
+	u64 root = vk_probe64(vk_mount_field(m, mnt.mnt_root)), ns = s->ns, ns_addr;
+	struct vk_anchor *a = vk_anchor_get(ns, m, root);
+
+	if (a) {
+		ns_addr = vk_probe64(vk_mount_field(m, mnt_ns));
+		if (ns_addr < 4096 || bpf_map_lookup_elem(&vk_mounted, &ns) ||
+		    vk_probe64(ns_addr + bpf_core_field_offset(struct mnt_namespace, event)) ==
+			    a->event)
+			return a;
+	}
+	if (!vk_anchor_take(s, m))
+		return NULL;
+	return vk_anchor_get(ns, m, root);
+}
+
+/* Builds the name of (s->dentry, s->mount) once. Fails with VK_FAIL_RACE when it moved. */
+static __always_inline void vk_build_once(struct vk_scratch *s)
+{
+	struct vk_anchor *a;
+	u64 seq, off;
+	u32 class = VK_NAME_KNOWN;
+
+	a = vk_anchor_of(s, s->mount);
+	/* Twice the same walk: the second proves that the first was of one moment. */
+	s->seq = 0;
+	s->off = VK_PATH;
+	vk_walk(s, s->dentry, s->mount, a ? VK_WALK_MOUNT : VK_WALK_UPWARD);
+	if (!a && !s->fail && !s->found) {
+		class = VK_NAME_FOREIGN;
+		s->seq = 0;
+		s->off = VK_PATH;
+		vk_walk(s, s->dentry, s->mount, VK_WALK_ACROSS);
+	}
+	if (s->fail)
+		return;
+	seq = s->seq;
+	off = s->off;
+	s->seq = 0;
+	s->off = VK_PATH;
+	vk_walk(s, s->dentry, s->mount, s->kind);
+	if (s->fail)
+		return;
+	if (s->seq != seq || s->off != off) {
+		s->fail = VK_FAIL_RACE;
+		return;
+	}
+	if (a && !vk_prepend(s, (u64)a->path, a->len))
+		s->fail = VK_FAIL_LONG;
+	s->class = class;
+}
+
+static long vk_build_try(u32 i, void *data)
+{
+	struct vk_scratch *s = *(struct vk_scratch **)data;
+
+	if (!s)
+		return 1;
+	vk_build_once(s);
+	return s->fail != VK_FAIL_RACE;
+}
+
+/*
+ * The slow path proper. Global functions, which take their operands from scratch: the verifier
+ * checks them once and not again for every caller and kind of image.
+ */
+__attribute__((noinline)) int vk_slow_build(u32 unused)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vk_scratch *s, *ctx;
+
+	s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
+	if (!s)
+		return VK_NAME_LOST;
+	s->top = 0;
+	s->fail = VK_FAIL_RACE;
+	ctx = s;
+	bpf_loop(VK_SLOW_TRIES, vk_build_try, &ctx, 0);
+	if (s->fail) {
+		__sync_fetch_and_add(&vk_fail[s->fail & 15], 1);
+		s->off = VK_PATH;
+		s->class = VK_NAME_LOST;
+	}
+	return s->class;
+}
+
+struct vk_feed {
+	struct vk_scratch *s;
+	const u8 *img;
+	u64 mask;
+	u64 entry;
+	u64 pos;
+};
+
+static long vk_feed_step(u32 i, void *data)
+{
+	struct vk_feed *f = data;
+	struct vk_scratch *s = f->s;
+	const u8 *img = f->img;
+	u64 entry = f->entry, mask = f->mask, pos = f->pos, at;
+
+	if (!s || !img)
+		return 1;
+#pragma clang loop unroll(disable)
+	for (int k = 0; k < 8; k++) {
+		if (pos >= VK_PATH) {
+			f->entry = entry;
+			return 1;
+		}
+		at = pos & (VK_PATH - 1);
+		asm volatile("" : "+r"(at)); /* else the mask is proved redundant and dropped */
+		at &= VK_PATH - 1;
+		entry = vk_step(img, mask, entry, (u8)s->buf[at]);
+		pos++;
+	}
+	f->entry = entry;
+	f->pos = pos;
+	return 0;
+}
+
+/* The state after the string in scratch under the image of @rule; 0x10000: no image. */
+__attribute__((noinline)) int vk_slow_feed(u64 rule)
+{
+	struct vk_call c = {.rule = rule};
+	struct vk_feed f = {};
+
+	c.task = bpf_get_current_task_btf();
+	f.s = bpf_task_storage_get(&vk_scratch, c.task, NULL, 0);
+	if (!f.s || !vk_load_image(&c))
+		return 0x10000;
+	f.img = c.img;
+	f.mask = c.mask;
+	f.entry = vk_image(&c)->start;
+	f.pos = f.s->off;
+	bpf_loop(VK_PATH / 8 + 1, vk_feed_step, &f, 0);
+	return f.entry & 0xffff;
+}
+
+/*
+ * Leaves the name in the task's scratch buffer and returns its class; VK_NAME_LOST when there is
+ * none, which denies.
+ */
+static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct vk_scratch *s;
+	u32 class;
+
+	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!s) {
+		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);
+		return VK_NAME_LOST;
+	}
+	s->off = VK_PATH;
+	s->class = VK_NAME_ANON;
+	if (mnt->mnt_flags & MNT_INTERNAL)
+		return VK_NAME_ANON;
+	s->ns = c->inst->mntns;
+	s->dentry = (u64)dentry;
+	s->mount = (u64)mnt;
+	s->mount -= bpf_core_field_offset(struct mount, mnt);
+	class = vk_slow_build(0);
+	if (s->top) {
+		c->inst->root_dentry = vk_probe64(vk_mount_field(s->top, mnt.mnt_root));
+		c->inst->root_mnt = vk_mount_field(s->top, mnt);
+	}
+	return class;
+}
+
+/* The state after the string in scratch, whose class is @class. */
+static __always_inline u32 vk_feed_scratch(struct vk_call *c, u32 class)
+{
+	u32 entry = vk_slow_feed(c->rule);
+
+	return entry > 0xffff ? VK_NAME(VK_NAME_LOST, 0) : VK_NAME(class, entry);
+}
+
+static __always_inline u32 vk_slow_name(struct vk_call *c, struct dentry *dentry,
+					struct vfsmount *mnt)
+{
+	u32 class = vk_build_name(c, dentry, mnt);
+
+	if (class != VK_NAME_KNOWN && class != VK_NAME_FOREIGN)
+		return VK_NAME(class, 0);
+	return vk_feed_scratch(c, class);
+}
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * state.h - all maps and global data of the kernel side.
+ *
+ * Everything here is created once, pinned, and outlives every process of ours. Names begin with
+ * "vk_": members may not open maps of that name (see guard.bpf.c).
+ */
+#ifndef VK_BPF_STATE_H
+#define VK_BPF_STATE_H
+
+/* Membership. key: task; value: its record. Written at fork, at exec, and by the engine. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct vk_member);
+} vk_members SEC(".maps");
+
+#define VK_PATH 4096
+enum vk_walk_kind {
+	VK_WALK_MOUNT = 0,  /* to the mount's root */
+	VK_WALK_UPWARD = 1, /* past it, to the nearest anchored dentry of the file system */
+	VK_WALK_ACROSS = 2, /* across mounts, to the top of the mount tree */
+};
+
+/**
+ * struct vk_scratch - working memory of the slow path, made when a task first takes it
+ * @dentry: address whose name is wanted
+ * @mount:  address of the struct mount it is seen on
+ * @ns:     the instance's mount namespace
+ * @top:    set when the anchor taken is that of the namespace's root mount: its address
+ * @d:      current dentry of the walk
+ * @m:      current mount of the walk
+ * @root:   root dentry of @m
+ * @seq:    digest of the chain: addresses and d_seq
+ * @kind:   enum vk_walk_kind
+ * @fail:   enum vk_fail_site, 0: none
+ * @done:   the walk reached its end
+ * @found:  an upward walk reached an anchor
+ * @class:  enum vk_name_class of the finished name
+ * @off:    the name is buf[off .. VK_PATH)
+ * @anchor: one being taken
+ * @buf:    the name; nothing is written past VK_PATH, so it ends in zeros
+ *
+ * A per-CPU buffer would be shared by tasks that preempt each other in the middle of a walk.
+ */
+struct vk_scratch {
+	u64 dentry;
+	u64 mount;
+	u64 ns;
+	u64 top;
+	u64 d;
+	u64 m;
+	u64 root;
+	u64 seq;
+	u32 kind;
+	u32 fail;
+	u32 done;
+	u32 found;
+	u32 class;
+	u32 off;
+	struct vk_anchor anchor;
+	char buf[VK_PATH + 264];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct vk_scratch);
+} vk_scratch SEC(".maps");
+
+/*
+ * Images, by size class. key: slot index; value: an array of one element, the image. Without BTF
+ * for key and value in the template: 6.1 refuses an inner map made without it otherwise.
+ */
+#define VK_IMAGES(name, entries)                                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
+		__uint(max_entries, VK_SLOTS);                                                     \
+		__uint(key_size, 4);                                                               \
+		__uint(value_size, 4);                                                             \
+		__array(                                                                           \
+			values, struct {                                                           \
+				__uint(type, BPF_MAP_TYPE_ARRAY);                                  \
+				__uint(max_entries, 1);                                            \
+				__uint(key_size, 4);                                               \
+				__uint(value_size, VK_IMAGE_BYTES(entries));                       \
+			});                                                                        \
+	} name SEC(".maps")
+
+VK_IMAGES(vk_img_small, VK_SMALL_ENTRY);
+VK_IMAGES(vk_img_medium, VK_MEDIUM_ENTRY);
+VK_IMAGES(vk_img_large, VK_LARGE_ENTRY);
+
+/* Who executes a program at a place joins. key: place; value: instance id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * VK_INSTANCES);
+	__type(key, struct vk_place);
+	__type(value, u32);
+} vk_places SEC(".maps");
+
+/* Names of mounts, taken at the first walk that meets one. See name.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct vk_anchor_key);
+	__type(value, struct vk_anchor);
+} vk_anchors SEC(".maps");
+
+/* Mount namespaces in which a member was allowed a mount operation. key: id; value: 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u32);
+} vk_mounted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} vk_events SEC(".maps");
+
+/* Rate limit of reports. key: cause; value: its window. */
+struct vk_cause {
+	u32 vki;
+	u16 op;
+	u16 verdict;
+	u64 what;
+};
+struct vk_window {
+	u64 start_ns;
+	u32 count;
+	u32 suppressed;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct vk_cause);
+	__type(value, struct vk_window);
+} vk_causes SEC(".maps");
+
+/*
+ * Caches. Lock-free and written from any CPU, so an entry may be a mixture of two writers. Each
+ * holds its stamps and data in clear and its keys XORed with a mix of those: keys of one writer
+ * under data or stamps of another never match.
+ */
+struct vk_member_slot {
+	u64 key;  /* task address ^ mix of data, plus the task's start time */
+	u64 data; /* instance id << 32 | membership generation */
+};
+struct vk_name_slot {
+	u64 inode;
+	u64 dentry;
+	u64 mnt;
+	u64 stamp1; /* view << 32 | generation of the inode's bucket */
+	u64 stamp2; /* generation of directory moves << 32 | mount events of the namespace */
+	u64 data;
+};
+
+#define VK_MEMBER_SLOTS 4096
+#define VK_FILE_SLOTS 16384
+#define VK_DIR_SLOTS 4096
+#define VK_INODE_BUCKETS 8192
+
+struct vk_instance vk_instances[VK_INSTANCES];
+struct vk_member_slot vk_member_slots[VK_MEMBER_SLOTS];
+struct vk_name_slot vk_file_slots[VK_FILE_SLOTS]; /* data: allow | audit << 32 */
+struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS];	  /* data: entry | class << 16 */
+u32 vk_inode_gen[VK_INODE_BUCKETS];
+
+/* Written by the engine. */
+u32 vk_member_gen; /* raised after every change of a membership from outside */
+u32 vk_bpffs_dev;  /* s_dev of the bpf file system that holds our pins */
+
+/* Moves of dentries: begun and ended; dir_gen counts the ended ones of directories, and mounts. */
+u32 vk_move_begin;
+u32 vk_move_end;
+u32 vk_dir_gen;
+
+/* Checks that failed for internal reasons (each denied), by place; for stats and bug reports. */
+u64 vk_fail[16];
+enum vk_fail_site {
+	VK_FAIL_IMAGE = 1,    /* no image in the instance's slot */
+	VK_FAIL_SCRATCH = 2,  /* no memory for working space */
+	VK_FAIL_LONG = 3,     /* name longer than VK_PATH or a mount chain too deep */
+	VK_FAIL_RACE = 4,     /* the name kept changing while it was read */
+	VK_FAIL_LOST = 5,     /* a dentry tied to no tree */
+	VK_FAIL_FORK = 6,     /* no memory for a child's record */
+	VK_FAIL_ANCHOR = 7,   /* no memory for an anchor */
+};
+
+#endif

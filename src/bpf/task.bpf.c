@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * task.bpf.c - what members may do to processes, and which kernel facilities they may use.
+ */
+
+/* Whether instance @vki is @mine or below it. A tree is at most VK_MAX_LAYERS deep. */
+static __always_inline bool vk_is_own(u32 mine, u32 vki)
+{
+#pragma unroll
+	for (int i = 0; i < VK_MAX_LAYERS; i++) {
+		if (!vki)
+			return false;
+		if (vki == mine)
+			return true;
+		vki = vk_instance_at(vki)->parent;
+	}
+	return false;
+}
+
+static __always_inline u32 vk_call_vki(struct vk_call *c)
+{
+	return ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
+}
+
+/* Judges an act on @target: 0 within scope; else denied or reported. */
+static __always_inline int vk_check_scope(struct vk_call *c, struct task_struct *target, u32 op,
+					  u32 scope, u32 audit, u64 arg)
+{
+	u32 need = vk_is_own(vk_call_vki(c), vk_vki_of(target)) ? VK_SCOPE_OWN : VK_SCOPE_ALL;
+	struct vk_detail d = {.op = op};
+
+	if (need <= scope && need <= audit)
+		return 0; /* allow: within both scopes */
+	d.err = need > scope ? EPERM : 0;
+	d.arg[0] = target->tgid;
+	d.arg[1] = arg;
+	d.arg[2] = need;
+	return vk_report(c, &d);
+}
+
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(vk_ptrace, struct task_struct *child, unsigned int mode)
+{
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	/* Looking at one's own instance (ps, /proc/PID) is no tracing: allowed in every scope. */
+	if (!(mode & PTRACE_MODE_ATTACH) && vk_is_own(vk_call_vki(&c), vk_vki_of(child)))
+		return 0;
+	return vk_check_scope(&c, child, VK_OP_PTRACE, vk_image(&c)->ptrace_scope,
+			      vk_image(&c)->ptrace_audit, mode);
+}
+
+SEC("lsm/ptrace_traceme")
+int BPF_PROG(vk_traceme, struct task_struct *parent)
+{
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	return vk_check_scope(&c, parent, VK_OP_PTRACE, vk_image(&c)->ptrace_scope,
+			      vk_image(&c)->ptrace_audit, 0);
+}
+
+/* Only signals from user space come here. */
+SEC("lsm/task_kill")
+int BPF_PROG(vk_kill, struct task_struct *target, void *info, int sig, const struct cred *cred)
+{
+	struct vk_call c;
+	int r;
+
+	if (cred)
+		return 0; /* allow: sent by the kernel on behalf of an earlier, checked request */
+	r = vk_begin_rules(&c, EPERM);
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (target->tgid == c.task->tgid)
+		return 0; /* allow: itself, as abort(3) and thread libraries need */
+	return vk_check_scope(&c, target, VK_OP_SIGNAL, vk_image(&c)->signal_scope,
+			      vk_image(&c)->signal_audit, sig);
+}
+
+/* The ceiling holds whatever the credentials say, and in every user namespace. */
+SEC("lsm/capable")
+int BPF_PROG(vk_capable, const struct cred *cred, void *ns, int cap, unsigned int opts)
+{
+	struct vk_detail d = {.op = VK_OP_CAPABLE};
+	struct vk_call c;
+	bool allow, audit;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	allow = vk_image(&c)->caps_allow >> (cap & 63) & 1;
+	audit = vk_image(&c)->caps_audit >> (cap & 63) & 1;
+	if (allow && !audit)
+		return 0; /* allow: within the ceiling */
+	if (opts & CAP_OPT_NOAUDIT)
+		return allow ? 0 : -EPERM; /* deny: the kernel asks not to report this probe */
+	d.err = allow ? 0 : EPERM;
+	d.arg[0] = cap;
+	return vk_report(&c, &d);
+}
+
+/* A kernel facility that a policy switches as a whole. */
+static __always_inline int vk_check_switch(u32 sw, u32 op, u64 arg)
+{
+	struct vk_detail d = {.op = op};
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (vk_image(&c)->sw_allow & sw && !(vk_image(&c)->sw_audit & sw))
+		return 0; /* allow: switched on */
+	d.err = vk_image(&c)->sw_allow & sw ? 0 : EPERM;
+	d.arg[0] = arg;
+	return vk_report(&c, &d);
+}
+
+SEC("lsm/bpf")
+int BPF_PROG(vk_bpf, int cmd, void *attr, unsigned int size)
+{
+	return vk_check_switch(VK_SW_BPF, VK_OP_BPF, cmd);
+}
+
+SEC("lsm/perf_event_open")
+int BPF_PROG(vk_perf, void *attr, int type)
+{
+	return vk_check_switch(VK_SW_PERF, VK_OP_PERF, type);
+}
+
+/* A name nobody knows makes the kernel call modprobe on the host. */
+SEC("lsm/kernel_module_request")
+int BPF_PROG(vk_module_request, char *name)
+{
+	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 0);
+}
+
+enum kernel_read_file_id { READING_MODULE = 2 };
+enum kernel_load_data_id { LOADING_MODULE = 2 };
+
+SEC("lsm/kernel_read_file")
+int BPF_PROG(vk_module_read, struct file *file, int id, bool contents)
+{
+	if (id != (int)bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE))
+		return 0; /* allow: firmware, policies: not modules */
+	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 1);
+}
+
+SEC("lsm/kernel_load_data")
+int BPF_PROG(vk_module_load, int id, bool contents)
+{
+	if (id != (int)bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE))
+		return 0; /* allow: not a module */
+	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 2);
+}
+
+SEC("lsm/key_permission")
+int BPF_PROG(vk_key_permission, void *key_ref, const struct cred *cred, unsigned int need)
+{
+	return vk_check_switch(VK_SW_KEYS, VK_OP_KEY, need);
+}
+
+SEC("lsm/key_alloc")
+int BPF_PROG(vk_key_alloc, void *key, const struct cred *cred, unsigned long flags)
+{
+	return vk_check_switch(VK_SW_KEYS, VK_OP_KEY, 0);
+}
+
+/* An io_uring instance is an anonymous inode of this name on every kernel since 5.13. */
+SEC("lsm/inode_init_security_anon")
+int BPF_PROG(vk_anon_inode, struct inode *inode, const struct qstr *name)
+{
+	char head[8] = {};
+
+	bpf_probe_read_kernel(head, sizeof(head), name->name);
+	if (*(u64 *)head != *(u64 *)"[io_urin")
+		return 0; /* allow: another kind of anonymous file */
+	return vk_check_switch(VK_SW_IO_URING, VK_OP_IO_URING, 0);
+}
+
+SEC("lsm/userns_create")
+int BPF_PROG(vk_userns, const struct cred *cred)
+{
+	return vk_check_switch(VK_SW_USERNS, VK_OP_USERNS, 0);
+}

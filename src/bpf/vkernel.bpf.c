@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vkernel.bpf.c - the one object: all programs share its maps and data.
+ *
+ * Programs are written for LSM hooks; the engine attaches the same ones as fmod_ret to the
+ * security_* function of the hook where the BPF LSM is not active, and loads only those that a
+ * policy needs (src/engine/hooks.c has the table). Each starts with the exit for tasks that are
+ * bound by no instance; each return says whether it allows or denies, and why.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#define VK_BPF
+#include "vk_kern.h"
+
+/* Set before loading. */
+const volatile u32 vk_backing_bit;   /* FMODE_BACKING of this kernel, 0: none (before 6.5) */
+
+#include "state.h"
+#include "subject.h"
+#include "name.h"
+#include "decide.h"
+
+#include "guard.bpf.c"
+#include "member.bpf.c"
+#include "cache.bpf.c"
+#include "file.bpf.c"
+#include "dir.bpf.c"
+#include "mount.bpf.c"
+#include "task.bpf.c"
+#include "net.bpf.c"
+
+char LICENSE[] SEC("license") = "GPL";
