@@ -11,7 +11,7 @@
 #include "dfa.h"
 #include "tables.h"
 
-#define MAX_CLASSES 127	 /* class_of[] holds twice the class in a byte */
+#define MAX_CLASSES 127 /* class_of[] holds twice the class in a byte */
 #define MAX_ENTRY 0xfff0u /* the entries above are kept for the kernel side's own use */
 
 /* No rule alone is at fault where plain names are many; the longest patterns take most states. */

@@ -5,7 +5,7 @@
  * A state is a sorted list of NFA nodes, then, per component that has any, the rights that are
  * settled: denied, allowed or reported for every name from here on (a pattern that ends in "**"
  * was entered). Whatever could only repeat what is settled is dropped from the list, so hundreds
- * of overlapping "/dir/ **" rules do not multiply. Nodes that loop stay on all bytes and are carried
+ * of overlapping "/dir/**" rules do not multiply. Nodes that loop stay on all bytes and are carried
  * from set to set; only bytes with edges of their own need a set of their own.
  */
 #include "dfa.h"
@@ -184,8 +184,8 @@ static int finish_list(struct builder *b)
 	if (n > 1)
 		qsort(b->list, n, sizeof(*b->list), compare_u32);
 	b->n_list = n;
-	if (nfa_grow((void **)&b->list, &b->cap_list, n + 4 * VK_MAX_COMPONENTS,
-		     sizeof(*b->list)) < 0)
+	if (nfa_grow((void **)&b->list, &b->cap_list, n + 4 * VK_MAX_COMPONENTS, sizeof(*b->list)) <
+	    0)
 		return -ENOMEM;
 	for (size_t c = 0; c < b->a->comps->n; c++) {
 		const struct nfa_masks *s = &b->settled[c];
@@ -239,8 +239,8 @@ static int new_state(struct builder *b, uint32_t *ret)
 	if (n >= DFA_STATES || (n + 1) * d->classes > DFA_CELLS ||
 	    b->n_words + b->n_list > DFA_SET_WORDS)
 		return -E2BIG;
-	if (nfa_grow((void **)&b->words, &b->cap_words, b->n_words + b->n_list,
-		     sizeof(*b->words)) < 0 ||
+	if (nfa_grow((void **)&b->words, &b->cap_words, b->n_words + b->n_list, sizeof(*b->words)) <
+		    0 ||
 	    nfa_grow((void **)&b->off, &b->cap_off, n + 2, sizeof(*b->off)) < 0 ||
 	    nfa_grow((void **)&d->next, &b->cap_next, (n + 1) * d->classes, sizeof(*d->next)) < 0 ||
 	    nfa_grow((void **)&d->verdict, &b->cap_verdict, n + 1, sizeof(*d->verdict)) < 0)
@@ -362,8 +362,8 @@ static int successor(struct builder *b, size_t state, size_t class, bool slash, 
 	while (i < end && !(b->words[i] & SETTLED))
 		i++;
 	for (; i < end; i += 4)
-		b->settled[b->words[i] & ~SETTLED] = (struct nfa_masks){
-			b->words[i + 1], b->words[i + 2], b->words[i + 3]};
+		b->settled[b->words[i] & ~SETTLED] =
+			(struct nfa_masks){b->words[i + 1], b->words[i + 2], b->words[i + 3]};
 	for (i = 0; i < b->n_loops && r == 0; i++) {
 		if (!slash || b->a->nodes[b->loops[i]].loop == NFA_LOOP_ANY)
 			r = collect(b, b->loops[i]);
@@ -474,13 +474,12 @@ int dfa_build(struct dfa *d, const struct nfa *a, struct vk_error *e)
 	if (r == -E2BIG)
 		return explain_explosion(&b, e, "the path rules multiply into too many states");
 	if (r == -EOVERFLOW)
-		return explain_explosion(&b, e,
-					 "the path rules give more than 480 combinations of rights");
+		return explain_explosion(
+			&b, e, "the path rules give more than 480 combinations of rights");
 	if (r < 0)
 		return vk_error_set(e, ENOMEM, "out of memory");
 	/* The root has no name: what holds for "/" is said by the state before it. */
-	d->verdict[d->start] =
-		d->verdict[d->next[d->start * d->classes + d->class_of['/']]];
+	d->verdict[d->start] = d->verdict[d->next[d->start * d->classes + d->class_of['/']]];
 	return 0;
 }
 

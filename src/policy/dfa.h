@@ -5,8 +5,8 @@
 
 #include "nfa.h"
 
-#define DFA_STATES (1u << 18)	 /* limit of the subset construction */
-#define DFA_CELLS (24u << 20)	 /* states times classes: 96 MiB a table */
+#define DFA_STATES (1u << 18) /* limit of the subset construction */
+#define DFA_CELLS (24u << 20) /* states times classes: 96 MiB a table */
 #define DFA_SET_WORDS (32u << 20) /* memory of all state sets together: 128 MiB */
 
 /**

@@ -52,7 +52,7 @@ static int partition_init(struct partition *p, const struct dfa *d)
 	p->inv = calloc(n * k, sizeof(uint32_t));
 	if (!p->elems || !p->queued || !p->inv_off || !p->inv)
 		return -ENOMEM;
-	uint32_t **parts[] = {&p->where, &p->block, &p->first,	 &p->end,
+	uint32_t **parts[] = {&p->where,  &p->block, &p->first,	  &p->end,
 			      &p->marked, &p->queue, &p->touched, &p->splitter};
 
 	for (size_t i = 0; i < 8; i++)

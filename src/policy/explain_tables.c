@@ -38,8 +38,9 @@ static bool prefix_matches(const struct vk_inet_rule *r, const uint8_t addr[16])
 
 static void inet_text(const struct vk_inet_rule *r, char *out, size_t size)
 {
-	const char *op = r->ops == VK_NET_BIND ? "bind" : r->ops == VK_NET_CONNECT ? "connect"
-										     : "bind, connect";
+	const char *op = r->ops == VK_NET_BIND	  ? "bind" :
+			 r->ops == VK_NET_CONNECT ? "connect" :
+						    "bind, connect";
 	char proto[8] = "any", addr[INET6_ADDRSTRLEN] = "", port[16] = "*", prefix[8] = "";
 
 	if (r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP)
@@ -224,9 +225,9 @@ void vk_explain_switch(const struct vk_policy *const *layers, size_t n, uint32_t
 	(void)vk_components_fill(layers, n, &comps, NULL);
 	for (size_t i = 0; i < comps.n; i++) {
 		const struct vk_policy *p = comps.c[i].policy;
-		enum vk_action action = p->switches_deny & sw ? VK_ACTION_DENY
-				       : p->switches_audit & sw ? VK_ACTION_AUDIT
-								: VK_ACTION_ALLOW;
+		enum vk_action action = p->switches_deny & sw  ? VK_ACTION_DENY :
+					p->switches_audit & sw ? VK_ACTION_AUDIT :
+								 VK_ACTION_ALLOW;
 		struct vk_reason one = {.policy = p, .outcome = outcome_of[action]};
 		const char *name = vk_switch_name(sw);
 		int bit = sw ? __builtin_ctz(sw) : 0;

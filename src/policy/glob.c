@@ -39,7 +39,7 @@ struct parser {
 	size_t n;
 	struct vk_charset *sets;
 	size_t n_sets;
-	struct vk_atom *raw;   /* the alternative being walked */
+	struct vk_atom *raw; /* the alternative being walked */
 	struct vk_atom *atoms; /* the same, normalized */
 	size_t n_alternatives;
 	vk_glob_fn fn;
@@ -268,8 +268,7 @@ static int check_components(struct parser *p, size_t n)
 		       p->raw[start + dots].byte == '.')
 			dots++;
 		if (len && len <= 2 && dots == len)
-			return bad(p, p->raw[start].off,
-				   "a '.' or '..' component matches no name");
+			return bad(p, p->raw[start].off, "a '.' or '..' component matches no name");
 		start = i + 1;
 	}
 	return 0;

@@ -9,12 +9,12 @@
  *	[a-z]	one of these ASCII characters; [!a-z] or [^a-z] one character that is none of them
  *	?	one character
  *	*	any run of characters, also none; at least one where it is a whole component
- *	**	any run, "/" included; as a whole component ("/a/ ** /b" without the blanks) it
- *		stands for any number of directories, also none
+ *	**	any run, "/" included; as a whole component before others it stands for any number
+ *		of directories, also none
  *
  * Only "**" matches "/". A character is one ASCII byte, one UTF-8 sequence, or, because names need
- * not be UTF-8, one byte of 0x80 to 0xff alone. "/dir/ **" is all that is below /dir but not /dir;
- * the root has no name of its own, so "/ **" includes it and "/" is nothing but it. An abstract
+ * not be UTF-8, one byte of 0x80 to 0xff alone. "/dir/**" is all that is below /dir but not /dir;
+ * the root has no name of its own, so "/**" includes it and "/" is nothing but it. An abstract
  * name has no components: "/" is a character like any other there.
  *
  * The compiler and the reference matcher share the syntax check and nothing else, so that each can
@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VK_GLOB_MAX 4096	 /* bytes of a pattern */
+#define VK_GLOB_MAX 4096 /* bytes of a pattern */
 #define VK_GLOB_ALTERNATIVES 1024 /* patterns that braces may expand into */
 
 /**
@@ -51,9 +51,9 @@ bool vk_glob_match(const char *glob, const char *name);
 
 enum vk_atom_kind {
 	VK_ATOM_BYTE, /* this byte */
-	VK_ATOM_SET,  /* one byte of a set, or a UTF-8 sequence if the set is wide */
+	VK_ATOM_SET, /* one byte of a set, or a UTF-8 sequence if the set is wide */
 	VK_ATOM_STAR, /* any run without "/" */
-	VK_ATOM_ANY,  /* any run */
+	VK_ATOM_ANY, /* any run */
 	VK_ATOM_DIRS, /* nothing, or any run and then "/" */
 };
 

@@ -44,7 +44,10 @@ static size_t element_len(const char *p)
 /* Length of a well-formed multi-byte sequence at @s, or 0. */
 static size_t sequence_len(const unsigned char *s, size_t left)
 {
-	size_t len = (*s & 0xe0) == 0xc0 ? 2 : (*s & 0xf0) == 0xe0 ? 3 : (*s & 0xf8) == 0xf0 ? 4 : 0;
+	size_t len = (*s & 0xe0) == 0xc0 ? 2 :
+		     (*s & 0xf0) == 0xe0 ? 3 :
+		     (*s & 0xf8) == 0xf0 ? 4 :
+					   0;
 
 	if (len > left)
 		return 0;

@@ -115,8 +115,8 @@ static int child_by_label(struct nfa *a, uint32_t from, uint32_t label, bool wid
 			return 0;
 		}
 	}
-	int r = wide ? new_wide_target(a, from, rule, ret)
-		     : new_node(a, a->nodes[from].comp, rule, ret);
+	int r = wide ? new_wide_target(a, from, rule, ret) :
+		       new_node(a, a->nodes[from].comp, rule, ret);
 
 	return r < 0 ? r : add_edge(a, from, label, *ret);
 }
@@ -186,8 +186,7 @@ static int add_alternative(const struct vk_atom *atoms, size_t n, const struct v
 		case VK_ATOM_SET:
 			r = intern_set(a, &sets[t->set], &label);
 			if (r == 0)
-				r = child_by_label(a, at, label, sets[t->set].wide, add->rule,
-						   &at);
+				r = child_by_label(a, at, label, sets[t->set].wide, add->rule, &at);
 			break;
 		case VK_ATOM_DIRS:
 			r = child_dirs(a, at, add->rule, &at);
@@ -305,6 +304,7 @@ int nfa_blame(const struct nfa *a, const uint32_t *rules, size_t n, struct vk_er
 
 	vk_error_at(e, E2BIG, p ? p->file : NULL, first ? first->pos.line : 0,
 		    first ? first->pos.column : 0, "%s%s%s", message, n ? these : "", list);
-	vk_error_advise(e, "use fewer wildcards that overlap, or name whole directories ('/dir/**')");
+	vk_error_advise(e,
+			"use fewer wildcards that overlap, or name whole directories ('/dir/**')");
 	return -E2BIG;
 }

@@ -13,7 +13,7 @@
 #include "glob.h"
 
 #define NFA_NODES (1u << 21) /* limit before endings are merged */
-#define NFA_SET_LABEL 256u   /* edge labels: a byte, or this plus the index of a set */
+#define NFA_SET_LABEL 256u /* edge labels: a byte, or this plus the index of a set */
 #define NFA_NONE UINT32_MAX
 
 /* Rights that rules deny, allow and report. */

@@ -19,7 +19,7 @@ struct reduction {
 	size_t n_nodes;
 	struct nfa_edge *edges;
 	size_t n_edges;
-	uint32_t *map;	 /* old node -> new node */
+	uint32_t *map; /* old node -> new node */
 	uint32_t *table; /* open addressing; new node + 1 */
 	size_t mask;
 };
@@ -40,8 +40,8 @@ static uint64_t hash_node(const struct reduction *x, const struct nfa_node *n)
 	for (size_t i = 0; i < 4; i++)
 		h = mix(h, n->skip[i]);
 	for (uint32_t i = 0; i < n->n; i++)
-		h = mix(h, (uint64_t)x->edges[n->first + i].label << 32 |
-				   x->edges[n->first + i].to);
+		h = mix(h,
+			(uint64_t)x->edges[n->first + i].label << 32 | x->edges[n->first + i].to);
 	return h;
 }
 

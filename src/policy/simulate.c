@@ -97,8 +97,8 @@ static enum vk_outcome outcome(bool allowed, bool audited)
 
 enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type)
 {
-	unsigned int f = family >= 0 && family < VK_FAMILIES ? (unsigned int)family
-							     : VK_FAMILIES - 1;
+	unsigned int f =
+		family >= 0 && family < VK_FAMILIES ? (unsigned int)family : VK_FAMILIES - 1;
 	/* SOCK_NONBLOCK and SOCK_CLOEXEC are flags above the type. */
 	unsigned int bit = 1u << (type & 15);
 
@@ -132,10 +132,9 @@ static bool net_ok(const struct vk_net_rule *r)
 {
 	unsigned int bits = r->family == AF_INET ? 32 : r->family == AF_INET6 ? 128 : 0;
 
-	return r->ops && !(r->ops & ~(VK_NET_BIND | VK_NET_CONNECT)) &&
-	       r->action >= VK_NET_ALLOW && r->action <= VK_NET_AUDIT &&
-	       r->component < VK_MAX_COMPONENTS && r->prefix <= bits && r->port_lo <= r->port_hi &&
-	       (r->family == 0 || bits);
+	return r->ops && !(r->ops & ~(VK_NET_BIND | VK_NET_CONNECT)) && r->action >= VK_NET_ALLOW &&
+	       r->action <= VK_NET_AUDIT && r->component < VK_MAX_COMPONENTS && r->prefix <= bits &&
+	       r->port_lo <= r->port_hi && (r->family == 0 || bits);
 }
 
 int vk_image_validate(const void *buf, size_t len)

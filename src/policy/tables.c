@@ -230,8 +230,8 @@ uint32_t vk_needs(const struct vk_image *img)
 	if (img->signal_audit != VK_SCOPE_ALL)
 		needs |= VK_NEED_SIGNAL;
 	for (size_t i = 0; i < VK_FAMILIES; i++)
-		needs |= img->socket_allow[i] != 0xffff || img->socket_audit[i] ? VK_NEED_SOCKET
-										: 0;
+		needs |=
+			img->socket_allow[i] != 0xffff || img->socket_audit[i] ? VK_NEED_SOCKET : 0;
 	for (size_t i = 0; i < img->n_net; i++)
 		net |= img->net[i].action != VK_NET_ALLOW;
 	return needs | (net ? VK_NEED_INET : 0);

@@ -76,14 +76,14 @@ TEST(empty_policy_allows_all_and_needs_nothing)
 
 TEST(deny_beats_allow_beats_default_in_any_order)
 {
-	_cleanup_free_ struct vk_image *a = compile(
-		HEAD "files: {default: deny, rules: [{deny: [read], path: /a/b}, "
-		     "{allow: [read], path: /a/**}]}\n",
-		NULL);
-	_cleanup_free_ struct vk_image *b = compile(
-		HEAD "files: {default: deny, rules: [{allow: [read], path: /a/**}, "
-		     "{deny: [read], path: /a/b}]}\n",
-		NULL);
+	_cleanup_free_ struct vk_image *a =
+		compile(HEAD "files: {default: deny, rules: [{deny: [read], path: /a/b}, "
+			     "{allow: [read], path: /a/**}]}\n",
+			NULL);
+	_cleanup_free_ struct vk_image *b =
+		compile(HEAD "files: {default: deny, rules: [{allow: [read], path: /a/**}, "
+			     "{deny: [read], path: /a/b}]}\n",
+			NULL);
 
 	CHECK(!(allow(a, "/a/b") & VK_R_READ));
 	CHECK(allow(a, "/a/c") & VK_R_READ);
@@ -96,11 +96,11 @@ TEST(equal_languages_give_equal_bytes)
 	_cleanup_free_ struct vk_image *a = compile(
 		HEAD "files: {default: allow, rules: [{deny: [read], path: \"/{a,b}/[x-z]*\"}]}\n",
 		NULL);
-	_cleanup_free_ struct vk_image *b = compile(
-		HEAD "# another text\nfiles: {default: allow, rules: [\n"
-		     "{deny: [read], path: [/b/z*, /a/x*, /b/y*]},\n"
-		     "{deny: [read], path: [/a/z*, \"/a/y{,*}\", /b/x*, /a/xylophone]}]}\n",
-		NULL);
+	_cleanup_free_ struct vk_image *b =
+		compile(HEAD "# another text\nfiles: {default: allow, rules: [\n"
+			     "{deny: [read], path: [/b/z*, /a/x*, /b/y*]},\n"
+			     "{deny: [read], path: [/a/z*, \"/a/y{,*}\", /b/x*, /a/xylophone]}]}\n",
+			NULL);
 
 	CHECK(same_image(a, b));
 }
@@ -163,12 +163,12 @@ TEST(audit_layer_reports_and_lets_through)
 
 TEST(foreign_ignores_allow_rules)
 {
-	_cleanup_free_ struct vk_image *img = compile(
-		HEAD "files: {default: deny, rules: [{allow: [read], path: /a}]}\n", NULL);
-	_cleanup_free_ struct vk_image *all = compile(
-		HEAD "files: {default: allow, foreign: deny}\n", NULL);
-	_cleanup_free_ struct vk_image *audit = compile(
-		HEAD "mode: audit\nfiles: {default: allow, foreign: deny}\n", NULL);
+	_cleanup_free_ struct vk_image *img =
+		compile(HEAD "files: {default: deny, rules: [{allow: [read], path: /a}]}\n", NULL);
+	_cleanup_free_ struct vk_image *all =
+		compile(HEAD "files: {default: allow, foreign: deny}\n", NULL);
+	_cleanup_free_ struct vk_image *audit =
+		compile(HEAD "mode: audit\nfiles: {default: allow, foreign: deny}\n", NULL);
 
 	CHECK(allow(img, "/a") & VK_R_READ);
 	CHECK(!(vk_image_match(img, "/a").foreign & VK_R_READ));
@@ -194,8 +194,8 @@ TEST(exec_section_governs_exec)
 
 TEST(root_is_the_state_before_the_first_byte)
 {
-	_cleanup_free_ struct vk_image *img = compile(
-		HEAD "files: {default: allow, rules: [{deny: [read], path: /}]}\n", NULL);
+	_cleanup_free_ struct vk_image *img =
+		compile(HEAD "files: {default: allow, rules: [{deny: [read], path: /}]}\n", NULL);
 
 	CHECK(!(allow(img, "") & VK_R_READ));
 	CHECK(!(allow(img, "/") & VK_R_READ));
@@ -209,10 +209,10 @@ static bool same_future(const struct vk_image *img, const char *a, const char *b
 
 TEST(directories_of_equal_future)
 {
-	_cleanup_free_ struct vk_image *img = compile(
-		HEAD "files: {default: allow, rules: [{deny: [read], path: "
-		     "[/a/key, /b/key, /c/*/key, /d/**]}]}\n",
-		NULL);
+	_cleanup_free_ struct vk_image *img =
+		compile(HEAD "files: {default: allow, rules: [{deny: [read], path: "
+			     "[/a/key, /b/key, /c/*/key, /d/**]}]}\n",
+			NULL);
 
 	CHECK_EQ(vk_image_state(img, "/a"), vk_image_state(img, "/b"));
 	CHECK(!same_future(img, "/a", "/c"));
@@ -476,7 +476,7 @@ static size_t count_equivalent(const struct vk_image *img)
 	_cleanup_free_ bool *differ = calloc(n * n, 1);
 	bool changed = true;
 
-#define ROW(s) ((const uint16_t *)(rows + (s) * img->stride))
+#define ROW(s) ((const uint16_t *)(rows + (s)*img->stride))
 	ASSERT(differ);
 	for (size_t a = 0; a < n; a++)
 		for (size_t b = 0; b < n; b++)

@@ -188,30 +188,18 @@ static const struct {
 	size_t off;
 	const char *why;
 } mistakes[] = {
-	{"", 0, "starts with"},
-	{"etc", 0, "starts with"},
-	{"*", 0, "starts with"},
-	{"/etc/", 4, "trailing"},
-	{"/{a,b/}", 5, "trailing"},
-	{"/a//b", 3, "empty component"},
-	{"//", 1, "empty component"},
-	{"/a{/,}/b", 6, "empty component"},
-	{"/**/", 3, "trailing"},
-	{"/a/./b", 3, "'.' or '..'"},
-	{"/..", 1, "'.' or '..'"},
-	{"/a/{..,b}", 4, "'.' or '..'"},
-	{"/[a", 1, "not closed"},
-	{"/[", 1, "not closed"},
-	{"/[]", 1, "not closed"},
-	{"/[!", 1, "not closed"},
-	{"/[b-a]", 2, "backwards"},
-	{"/[a/]", 3, "cannot hold '/'"},
-	{"/[\xc3\xa9]", 2, "ASCII"},
-	{"/[[:alpha:]]", 2, "classes"},
-	{"/{a", 1, "not closed"},
-	{"/{a,{b}", 1, "not closed"},
-	{"/a}", 2, "without '{'"},
-	{"/a\\", 2, "backslash"},
+	{"", 0, "starts with"},	      {"etc", 0, "starts with"},
+	{"*", 0, "starts with"},      {"/etc/", 4, "trailing"},
+	{"/{a,b/}", 5, "trailing"},   {"/a//b", 3, "empty component"},
+	{"//", 1, "empty component"}, {"/a{/,}/b", 6, "empty component"},
+	{"/**/", 3, "trailing"},      {"/a/./b", 3, "'.' or '..'"},
+	{"/..", 1, "'.' or '..'"},    {"/a/{..,b}", 4, "'.' or '..'"},
+	{"/[a", 1, "not closed"},     {"/[", 1, "not closed"},
+	{"/[]", 1, "not closed"},     {"/[!", 1, "not closed"},
+	{"/[b-a]", 2, "backwards"},   {"/[a/]", 3, "cannot hold '/'"},
+	{"/[\xc3\xa9]", 2, "ASCII"},  {"/[[:alpha:]]", 2, "classes"},
+	{"/{a", 1, "not closed"},     {"/{a,{b}", 1, "not closed"},
+	{"/a}", 2, "without '{'"},    {"/a\\", 2, "backslash"},
 };
 
 TEST(mistakes_name_their_place)
@@ -273,10 +261,10 @@ static uint32_t pick(uint32_t below)
 static void random_glob(char *out, size_t max)
 {
 	static const char *const parts[] = {
-		"a",	 "b",	   "c",	    "/",      "/",	 "/",	   "*",	      "**",
-		"/**/",	 "?",	   "[ab]",  "[!a]",   "{a,b}",	 "{,/a}",  "{a/b,*}", "\\*",
-		"/*",	 "/*/",	   "/**",   "[a-c]",  "\xc3\xa9", "{b,**}", "*a",      "[^/b]",
-		"{a,{b,c}}", "{?,\\,}", "..", "\xe2", "{/b,/c/a}", "*/", "x", ",",
+		"a",	     "b",	"c",	"/",	 "/",	      "/",	"*",	   "**",
+		"/**/",	     "?",	"[ab]", "[!a]",	 "{a,b}",     "{,/a}",	"{a/b,*}", "\\*",
+		"/*",	     "/*/",	"/**",	"[a-c]", "\xc3\xa9",  "{b,**}", "*a",	   "[^/b]",
+		"{a,{b,c}}", "{?,\\,}", "..",	"\xe2",	 "{/b,/c/a}", "*/",	"x",	   ",",
 	};
 	size_t n = 1 + pick(9);
 

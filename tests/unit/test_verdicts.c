@@ -32,8 +32,7 @@ static void run_reset(struct run *r)
 	r->img = NULL;
 }
 
-static int find_set(const char *name, char **ret_text, size_t *ret_len, char **ret_file,
-		    void *data)
+static int find_set(const char *name, char **ret_text, size_t *ret_len, char **ret_file, void *data)
 {
 	const struct run *r = data;
 	const struct vt_policy *p = vt_find(r->table, name);
@@ -134,10 +133,9 @@ static enum vt_verdict simulate_path(const struct vk_image *img, const struct vt
 	uint32_t had = vk_image_match(img, row->args[0]).allow;
 	uint32_t gets = vk_image_match(img, row->args[1]).allow;
 
-	if (row->op == VT_RENAME_DIR
-		    ? !vk_image_same_future(img, vk_image_state(img, row->args[0]),
-					    vk_image_state(img, row->args[1]))
-		    : (gets & ~had) != 0)
+	if (row->op == VT_RENAME_DIR ? !vk_image_same_future(img, vk_image_state(img, row->args[0]),
+							     vk_image_state(img, row->args[1])) :
+				       (gets & ~had) != 0)
 		return VT_XDEV;
 	return verdict_of(o);
 }
@@ -247,9 +245,9 @@ static bool judge_other(const struct run *r, const struct vt_row *row, enum vk_o
 	case VT_PTRACE:
 	case VT_SIGNAL:
 		a = strcmp(row->args[0], "own") == 0 ? VK_SCOPE_OWN : VK_SCOPE_ALL;
-		*simulated = row->op == VT_PTRACE
-				     ? scope_outcome(i->ptrace_scope, i->ptrace_audit, a)
-				     : scope_outcome(i->signal_scope, i->signal_audit, a);
+		*simulated = row->op == VT_PTRACE ?
+				     scope_outcome(i->ptrace_scope, i->ptrace_audit, a) :
+				     scope_outcome(i->signal_scope, i->signal_audit, a);
 		vk_explain_scope(layers, r->n, row->op == VT_PTRACE, a, why);
 		return true;
 	default:
