@@ -78,7 +78,9 @@ extern const struct cli_command cli_check, cli_run, cli_attach, cli_ps, cli_show
 /* The next option: its key, with its argument in *arg; CLI_END when operands remain, from
  * cli_operands() on. A wrong option or --help ends the process: nothing is owned yet. */
 int cli_next(const struct cli_command *cmd, int argc, char **argv, const char **arg);
-/* The operands left by cli_next; exits unless there are @least to @most (0: no limit). */
+#define CLI_MANY SIZE_MAX
+
+/* The operands left by cli_next; exits unless there are @least to @most. */
 char **cli_operands(const struct cli_command *cmd, int argc, char **argv, size_t least, size_t most,
 		    size_t *ret_n);
 /* "vkernel run: MESSAGE" and a hint at --help; returns CLI_USAGE. */

@@ -75,7 +75,7 @@ static _Noreturn void bad_option(const struct cli_command *cmd, char **argv, int
 {
 	const char *word = argv[optind - 1];
 
-	if (wrong && wrong < 256)
+	if (wrong && wrong < 256 && strncmp(word, "--", 2))
 		fprintf(stderr, "vkernel %s: option -%c %s\n", cmd->name, wrong,
 			key == ':' ? "needs an argument" : "is unknown");
 	else
@@ -118,7 +118,7 @@ char **cli_operands(const struct cli_command *cmd, int argc, char **argv, size_t
 	if (n < least)
 		exit(cli_usage(cmd, "something is missing; usage: vkernel %s %s", cmd->name,
 			       cmd->synopsis));
-	if (most && n > most)
+	if (n > most)
 		exit(cli_usage(cmd, "unexpected '%s'", argv[optind + (int)most]));
 	if (ret_n)
 		*ret_n = n;

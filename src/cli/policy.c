@@ -77,7 +77,7 @@ static int run_check(const struct cli_command *cmd, int argc, char **argv)
 	for (int key; (key = cli_next(cmd, argc, argv, NULL)) != CLI_END;)
 		json |= key == 'j';
 
-	char **files = cli_operands(cmd, argc, argv, 1, 0, &n);
+	char **files = cli_operands(cmd, argc, argv, 1, CLI_MANY, &n);
 
 	if (json)
 		array = json_array();

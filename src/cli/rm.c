@@ -18,7 +18,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	for (int key; (key = cli_next(cmd, argc, argv, NULL)) != CLI_END;)
 		kill |= key == 'k';
 
-	char **operands = cli_operands(cmd, argc, argv, 1, 0, &n);
+	char **operands = cli_operands(cmd, argc, argv, 1, CLI_MANY, &n);
 
 	if (vk_engine_open(&eng, 0, &e) < 0) {
 		cli_report(&e);

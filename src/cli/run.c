@@ -261,7 +261,7 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 		else
 			set->audit = true;
 	}
-	set->command = cli_operands(cmd, argc, argv, 1, 0, NULL);
+	set->command = cli_operands(cmd, argc, argv, 1, CLI_MANY, NULL);
 	if (!set->policies.n)
 		exit(cli_usage(cmd, "a policy is missing: give -p POLICY"));
 }

@@ -334,7 +334,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		q.foreign |= key == 'F';
 		json |= key == 'j';
 	}
-	q.words = cli_operands(cmd, argc, argv, names.n ? 1 : 2, 0, &q.n_words);
+	q.words = cli_operands(cmd, argc, argv, names.n ? 1 : 2, CLI_MANY, &q.n_words);
 
 	const char *instance = names.n ? NULL : *q.words;
 
