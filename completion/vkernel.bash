@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Completion of vkernel for bash.
+# shellcheck shell=bash
+
+_vkernel_words() { # words...
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$*" -- "$cur")
+}
+
+_vkernel_instances() {
+	_vkernel_words "$(vkernel ps --quiet 2>/dev/null)"
+}
+
+_vkernel_policies() {
+	_vkernel_words "$(vkernel policy list 2>/dev/null | awk 'NR > 1 { print $1 }')"
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -X '!*.yaml' -- "$cur"
+		compgen -d -S / -- "$cur")
+	compopt -o filenames -o nospace 2>/dev/null
+}
+
+_vkernel_operations() {
+	_vkernel_words read write append exec create unlink rename link symlink mkdir rmdir mknod \
+		truncate chmod chown ioctl mmap-exec unix-connect unix-bind mount bind remount move \
+		umount pivot connect socket capability ptrace signal bpf perf modules keys io_uring userns
+}
+
+# The number of operands before the cursor; options and their arguments are none.
+_vkernel_operands() {
+	local i n=0
+	for ((i = first; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-p | --policy | -n | --name | --cgroup | --mntns | -i | --instance) ((i++)) ;;
+		-*) ;;
+		*) ((n++)) ;;
+		esac
+	done
+	echo "$n"
+}
+
+_vkernel() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} first=2 operands
+	local command=${COMP_WORDS[1]}
+	COMPREPLY=()
+
+	if ((COMP_CWORD == 1)); then
+		_vkernel_words check run attach ps show events why stats update mode rm policy help \
+			version --help --version
+		return
+	fi
+	if [[ $command == policy || $command == help ]] && ((COMP_CWORD == 2)); then
+		if [[ $command == policy ]]; then
+			_vkernel_words check plan list show --help
+		else
+			_vkernel_words check run attach ps show events why stats update mode rm policy
+		fi
+		return
+	fi
+	if [[ $command == policy ]]; then
+		command="policy ${COMP_WORDS[2]}"
+		first=3
+	fi
+
+	case $prev in
+	-p | --policy) _vkernel_policies && return ;;
+	-i | --instance) _vkernel_instances && return ;;
+	--cgroup) mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur") && return ;;
+	--mntns) _vkernel_words "$(ps -eo pid= 2>/dev/null)" && return ;;
+	-n | --name) return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		case $command in
+		check | stats) _vkernel_words --json --help ;;
+		run) _vkernel_words --policy --name --audit --keep --help ;;
+		attach) _vkernel_words --policy --audit --cgroup --mntns --help ;;
+		ps) _vkernel_words --members --quiet --json --help ;;
+		show) _vkernel_words --json --yaml --help ;;
+		events) _vkernel_words --follow --instance --json --help ;;
+		why) _vkernel_words --policy --foreign --json --help ;;
+		update) _vkernel_words --policy --help ;;
+		rm) _vkernel_words --kill --help ;;
+		"policy plan") _vkernel_words --rules --json --help ;;
+		"policy check" | "policy list") _vkernel_words --json --help ;;
+		*) _vkernel_words --help ;;
+		esac
+		return
+	fi
+
+	operands=$(_vkernel_operands)
+	case $command in
+	run) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	show | update | rm) _vkernel_instances ;;
+	attach)
+		if ((operands == 0)); then
+			_vkernel_instances
+		else
+			_vkernel_words "$(ps -eo pid= 2>/dev/null)"
+		fi
+		;;
+	mode)
+		if ((operands == 0)); then
+			_vkernel_instances
+		else
+			_vkernel_words audit enforce
+		fi
+		;;
+	why)
+		if [[ " ${COMP_WORDS[*]} " == *" -p "* || " ${COMP_WORDS[*]} " == *" --policy "* ]]; then
+			((operands++))
+		fi
+		case $operands in
+		0) _vkernel_instances ;;
+		1) _vkernel_operations ;;
+		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+		esac
+		;;
+	"policy "*) _vkernel_policies ;;
+	esac
+}
+
+complete -F _vkernel vkernel
