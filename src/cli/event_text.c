@@ -150,14 +150,51 @@ static void explain_rights(const struct vk_event *ev, const struct vk_policy *co
 	}
 }
 
-/* Whether the target was a member is not in the event: a rule that denies its own members denies
- * the others too, so that one is named first. */
+/* The kernel side says which scope would have been enough. */
 static void explain_scope(const struct vk_event *ev, const struct vk_policy *const *layers,
 			  size_t n, struct vk_reason *ret)
 {
-	vk_explain_scope(layers, n, ev->op == VK_OP_PTRACE, VK_SCOPE_OWN, ret);
-	if (!ret->policy || ret->outcome == VK_ALLOWED)
-		vk_explain_scope(layers, n, ev->op == VK_OP_PTRACE, VK_SCOPE_ALL, ret);
+	enum vk_scope scope = ev->arg[2] == VK_SCOPE_OWN ? VK_SCOPE_OWN : VK_SCOPE_ALL;
+
+	vk_explain_scope(layers, n, ev->op == VK_OP_PTRACE, scope, ret);
+}
+
+/* The policy whose default decides on @right to a file that has no name. */
+static const struct vk_policy *denies_nameless(const struct vk_policy *p, uint32_t right,
+					       enum vk_section *ret)
+{
+	*ret = right == VK_R_EXEC && p->sections[VK_SECTION_EXEC].set ? VK_SECTION_EXEC :
+									VK_SECTION_FILES;
+	if (p->sections[*ret].set && p->sections[*ret].def == VK_ACTION_DENY)
+		return p;
+	for (size_t i = 0; i < p->n_uses; i++) {
+		const struct vk_policy *found = denies_nameless(p->uses[i], right, ret);
+
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* No rule can name what is in no file system tree (memfds): defaults decide. */
+static void explain_nameless(const struct vk_event *ev, const struct vk_policy *const *layers,
+			     size_t n, struct vk_reason *ret)
+{
+	uint32_t right = ev->missing & -ev->missing;
+
+	for (size_t i = 0; i < n && !ret->policy; i++) {
+		enum vk_section section;
+
+		ret->policy = denies_nameless(layers[i], right, &section);
+		ret->layer = i;
+		if (!ret->policy)
+			continue;
+		ret->pos = ret->policy->sections[section].pos;
+		ret->outcome = ev->verdict == VK_EVENT_DENIED ? VK_DENIED : VK_AUDITED;
+		snprintf(ret->text, sizeof(ret->text),
+			 "default of %s: deny, and no rule can name this file",
+			 section == VK_SECTION_EXEC ? "exec" : "files");
+	}
 }
 
 /* What is known without a rule. */
@@ -196,6 +233,8 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 		explain_scope(ev, layers, n, ret);
 	else if (ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN)
 		explain_rights(ev, layers, n, ret);
+	else if (ev->name_class == VK_NAME_ANON)
+		explain_nameless(ev, layers, n, ret);
 
 	enum vk_outcome expected = ev->verdict == VK_EVENT_DENIED ? VK_DENIED : VK_AUDITED;
 
