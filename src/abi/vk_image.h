@@ -20,6 +20,11 @@
  * The canonical name of a file is "" for the root directory and "/a/b" for all else: no trailing
  * slash, no empty, "." or ".." component. The name of an abstract unix socket is "@" and its
  * bytes. image.start is the state before the first byte, and its verdict is that of "/".
+ *
+ * The automaton is minimal. Two directories are interchangeable (the same rights for them and for
+ * all names below them) exactly if their states have the same verdict and are followed by the same
+ * state on "/". The states themselves may differ all the same: "/srv/ten" is not "/srv/foo" where
+ * a rule speaks of "/srv/tenant", but what is below them can be.
  */
 #ifndef VK_IMAGE_H
 #define VK_IMAGE_H

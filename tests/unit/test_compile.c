@@ -385,6 +385,18 @@ TEST(explosion_is_an_error_that_names_rules, .timeout = 60)
 	CHECK(!img);
 }
 
+TEST(doubling_by_one_pattern_is_an_error, .timeout = 60)
+{
+	struct vk_image *img = NULL;
+	struct vk_error e = {0};
+
+	/* Whether an "a" was at each of the last 24 places: no automaton is smaller. */
+	CHECK_NEG(compile_many(1, "/*a????????????????????????", false, &img, &e), E2BIG);
+	CHECK_EQ(e.line, 1);
+	CHECK(strstr(e.message, "too many states"));
+	CHECK(!img);
+}
+
 TEST(overlapping_directories_do_not_multiply)
 {
 	_cleanup_free_ struct vk_image *img = NULL;
@@ -405,6 +417,26 @@ TEST(too_large_an_automaton_is_an_error, .timeout = 60)
 	if (!CHECK(strstr(e.message, "the limit is 2048 KiB")))
 		tap_diag("%s", e.message);
 	CHECK(!img);
+}
+
+TEST(large_automata_walk_right)
+{
+	_cleanup_free_ struct vk_image *img = NULL;
+	size_t hits = 0, stray = 0;
+
+	ASSERT(compile_many(15000, "/data/%/some-file", false, &img, NULL) == 0);
+	ASSERT(vk_image_validate(img, img->size) == 0);
+	CHECK_GT(img->max_entry, 0x8000);
+	for (size_t i = 0; i < 15000; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "/data/%08x/some-file", scramble(i));
+		hits += !(allow(img, name) & VK_R_READ);
+		name[6 + i % 8] = 'g';
+		stray += !(allow(img, name) & VK_R_READ);
+	}
+	CHECK_EQ(hits, 15000);
+	CHECK_EQ(stray, 0);
 }
 
 TEST(too_many_verdicts_is_an_error)
