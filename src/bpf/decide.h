@@ -110,6 +110,21 @@ static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32
 	bpf_ringbuf_submit(e, 0);
 }
 
+/* What a hook returns. Spelt out: the verifier of 6.12 wants to see that it is an errno. */
+static __always_inline int vk_return(u32 err)
+{
+	int r = -EACCES;
+
+	if (err == 0)
+		r = 0;
+	else if (err == EPERM)
+		r = -EPERM;
+	else if (err == EXDEV)
+		r = -EXDEV;
+	asm volatile("" : "+r"(r));
+	return r;
+}
+
 /*
  * Reports an operation without a path. Returns what the hook returns: -err, 0 when only reported.
  */
@@ -123,10 +138,10 @@ static __noinline int vk_report(struct vk_call *c, struct vk_detail *d)
 		__sync_fetch_and_add(&c->inst->audited, 1);
 	if (!vk_within_limit(c, d, &suppressed)) {
 		__sync_fetch_and_add(&c->inst->suppressed, 1);
-		return -(int)d->err;
+		return vk_return(d->err);
 	}
 	vk_emit(c, d, suppressed);
-	return -(int)d->err;
+	return vk_return(d->err);
 }
 
 /*
@@ -150,12 +165,12 @@ static __noinline int vk_report_path(struct vk_call *c, u64 rights, struct dentr
 		__sync_fetch_and_add(&c->inst->audited, 1);
 	if (!vk_within_limit(c, &d, &suppressed)) {
 		__sync_fetch_and_add(&c->inst->suppressed, 1);
-		return -(int)d.err;
+		return vk_return(d.err);
 	}
 	d.addr[0] = 0;
 	d.class = vk_build_name(c, dentry, mnt);
 	vk_emit(c, &d, suppressed);
-	return -(int)d.err;
+	return vk_return(d.err);
 }
 
 /* Judges rights wanted on a path against the rights its name grants (allow | audit << 32). */
@@ -198,7 +213,7 @@ static __always_inline int vk_begin_rules(struct vk_call *c, int err)
 		return 1;
 	__sync_fetch_and_add(&vk_fail[VK_FAIL_IMAGE], 1);
 	__sync_fetch_and_add(&c->inst->errors, 1);
-	return -err;
+	return vk_return(err);
 }
 
 /* Rights of a name that may not exist yet; the image is loaded. */

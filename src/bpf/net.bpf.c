@@ -212,6 +212,8 @@ int BPF_PROG(vk_bind, struct socket *sock, void *address, int len)
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
+	if (!sk)
+		return -EACCES; /* deny: nothing to bind */
 	family = sk->__sk_common.skc_family;
 	if (family == AF_INET || family == AF_INET6)
 		return vk_check_inet(&c, sk, address, len, VK_NET_BIND);
@@ -234,6 +236,8 @@ int BPF_PROG(vk_connect, struct socket *sock, void *address, int len)
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
+	if (!sk)
+		return -EACCES; /* deny: nothing to connect */
 	family = sk->__sk_common.skc_family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0; /* allow: unix sockets are checked by their peer, the rest by family */
@@ -255,6 +259,8 @@ int BPF_PROG(vk_sendmsg, struct socket *sock, struct msghdr *msg, int size)
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
 	sk = sock->sk;
+	if (!sk)
+		return -EACCES; /* deny: nothing to send from */
 	family = sk->__sk_common.skc_family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0; /* allow: as in vk_connect */
@@ -272,6 +278,8 @@ static __always_inline int vk_check_peer(struct sock *other)
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
+	if (!other)
+		return -EACCES; /* deny: the peer is gone */
 	peer = bpf_skc_to_unix_sock(other);
 	if (!peer)
 		return 0; /* allow: not a unix socket */
