@@ -4,6 +4,7 @@
 
 setup() {
 	load lib.bash
+	[[ -x $vkernel ]] || skip "$vkernel is not built"
 }
 
 page_of() { # command

@@ -4,6 +4,7 @@
 
 setup() {
 	load lib.bash
+	[[ -x $vkernel ]] || skip "$vkernel is not built"
 }
 
 @test "without a command, the overview is on standard error, status 2" {

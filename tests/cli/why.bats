@@ -4,6 +4,7 @@
 
 setup() {
 	load lib.bash
+	[[ -x $vkernel ]] || skip "$vkernel is not built"
 	cd "$BATS_TEST_TMPDIR" || return
 	cat >web.yaml <<'END'
 vkernel: 1
