@@ -231,6 +231,8 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 				(uint16_t)ev->arg[2], ret);
 	else if (ev->op == VK_OP_PTRACE || ev->op == VK_OP_SIGNAL)
 		explain_scope(ev, layers, n, ret);
+	else if (ev->err == EXDEV)
+		; /* no rule denies it: two names are compared */
 	else if (ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN)
 		explain_rights(ev, layers, n, ret);
 	else if (ev->name_class == VK_NAME_ANON)
