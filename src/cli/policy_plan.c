@@ -41,6 +41,9 @@ static const struct {
 	{VK_NEED_IO_URING, "io_uring", "only when used"},
 	{VK_NEED_USERNS, "user namespaces", "only when used"},
 };
+#define PATH_NEEDS                                                                                 \
+	(VK_NEED_OPEN | VK_NEED_EXEC | VK_NEED_MODIFY | VK_NEED_TRUNCATE | VK_NEED_CHMOD |         \
+	 VK_NEED_IOCTL | VK_NEED_MMAP | VK_NEED_UNIX | VK_NEED_MOUNT)
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /* What the engine says about one kind. */
@@ -48,8 +51,8 @@ struct kind_plan {
 	bool wanted;
 	bool available;
 	enum vk_mechanism mechanism;
-	char hooks[320];
-	char missing[320];
+	char hooks[640];
+	char missing[640];
 	unsigned int rules;
 };
 
@@ -57,6 +60,7 @@ struct plan {
 	struct vk_host host;
 	struct kind_plan kinds[KINDS];
 	struct kind_plan base; /* what every instance has, whatever its rules */
+	struct kind_plan names; /* what keeps names true, for all rules about paths */
 	struct cli_table table; /* of rules or kinds, when there is no array */
 	json_t *array;
 };
@@ -78,18 +82,24 @@ static bool listed(const char *list, const char *word)
 	return false;
 }
 
+/* Hooks that are said elsewhere are left out of a kind. */
 struct hook_sink {
-	const struct kind_plan *base;
+	const struct plan *plan;
 	struct kind_plan *kind;
 };
+
+static bool said(const struct kind_plan *elsewhere, const struct kind_plan *kind, const char *hook)
+{
+	return kind != elsewhere &&
+	       (listed(elsewhere->hooks, hook) || listed(elsewhere->missing, hook));
+}
 
 static int on_hook(const struct vk_hook_plan *hook, void *data)
 {
 	struct hook_sink *sink = data;
 	struct kind_plan *kind = sink->kind;
 
-	if (sink->base &&
-	    (listed(sink->base->hooks, hook->hook) || listed(sink->base->missing, hook->hook)))
+	if (said(&sink->plan->base, kind, hook->hook) || said(&sink->plan->names, kind, hook->hook))
 		return 0;
 	if (hook->available) {
 		if (!listed(kind->hooks, hook->hook))
@@ -104,11 +114,35 @@ static int on_hook(const struct vk_hook_plan *hook, void *data)
 
 static void plan_kind(struct plan *plan, uint32_t need, struct kind_plan *kind)
 {
-	struct hook_sink sink = {.base = need ? &plan->base : NULL, .kind = kind};
+	struct hook_sink sink = {.plan = plan, .kind = kind};
 
 	kind->available = plan->host.mechanism != VK_MECH_NONE;
 	kind->mechanism = plan->host.mechanism;
 	vk_plan_hooks(need, &plan->host, on_hook, &sink);
+}
+
+struct common_sink {
+	const struct kind_plan *other;
+	struct plan *plan;
+};
+
+static int on_common_hook(const struct vk_hook_plan *hook, void *data)
+{
+	struct common_sink *common = data;
+	struct hook_sink sink = {.plan = common->plan, .kind = &common->plan->names};
+
+	return said(common->other, NULL, hook->hook) ? on_hook(hook, &sink) : 0;
+}
+
+/* What two kinds of rules about paths have in common is what all of them need. */
+static void plan_names(struct plan *plan)
+{
+	_cleanup_free_ struct kind_plan *exec = cli_alloc(1, sizeof(*exec));
+	struct common_sink sink = {.other = exec, .plan = plan};
+
+	plan_kind(plan, VK_NEED_EXEC, exec);
+	plan->names.available = exec->available;
+	vk_plan_hooks(VK_NEED_CHMOD, &plan->host, on_common_hook, &sink);
 }
 
 static void count_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
@@ -198,7 +232,8 @@ static bool whole(const struct plan *plan)
 	for (size_t i = 0; i < KINDS; i++)
 		if (plan->kinds[i].wanted && !plan->kinds[i].available)
 			return false;
-	return plan->host.mechanism != VK_MECH_NONE;
+	return plan->host.mechanism != VK_MECH_NONE && plan->base.available &&
+	       plan->names.available;
 }
 
 static void print_text(struct plan *plan, const struct vk_image *image,
@@ -223,11 +258,13 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 		cli_cell(t, "%s", kinds[i].title);
 		cli_cell(t, "%u", kind->rules);
 		cli_cell(t, "%s", by);
-		cli_cell(t, "%s", kind->hooks);
+		cli_cell(t, "%s", kind->hooks[0] ? kind->hooks : kind->available ? "(below)" : "-");
 		cli_cell(t, "%s", kinds[i].cost);
 	}
 	cli_table_print(t, stdout);
 	cli_table_free(t);
+	if (plan->names.hooks[0] && image->needs & PATH_NEEDS)
+		printf("\nto keep names of files true: %s\n", plan->names.hooks);
 	if (plan->base.hooks[0])
 		printf("\nfor every instance: %s\n", plan->base.hooks);
 	if (plan->host.mechanism == VK_MECH_NONE)
@@ -281,6 +318,7 @@ static void make_plan(struct plan *plan, const struct vk_image *image,
 {
 	vk_host_check(&plan->host);
 	plan_kind(plan, 0, &plan->base);
+	plan_names(plan);
 	for (size_t i = 0; i < KINDS; i++) {
 		plan->kinds[i].wanted = image->needs & kinds[i].need;
 		if (plan->kinds[i].wanted)
