@@ -168,3 +168,21 @@ print(bad["ok"], e["file"], e["line"], e["column"], e["errno"], good["ok"], good
 @test "show prints the bytes of the policy" {
 	"$vkernel" policy show container-default | cmp - "$top/policies/container-default.yaml"
 }
+
+@test "check and plan answer yes or no, and their JSON is valid, whatever this host can do" {
+	for command in "check" "policy plan nginx" "policy plan --rules nginx"; do
+		# shellcheck disable=SC2086
+		run "$vkernel" $command
+		[ "$status" -le 1 ]
+		# shellcheck disable=SC2086
+		run --separate-stderr "$vkernel" $command --json
+		[ "$status" -le 1 ] && [ -z "$stderr" ]
+		valid_json <<<"$output"
+	done
+}
+
+@test "plan lists every rule, with its place" {
+	run "$vkernel" policy plan --rules good.yaml
+	has "good.yaml:6:"
+	has "files: deny [write] /etc/**"
+}
