@@ -114,8 +114,8 @@ _Noreturn void cli_out_of_memory(void);
 
 /* Prints an error as "vkernel: FILE:LINE:COLUMN: message", the line at fault, the advice. */
 void cli_report(const struct vk_error *e);
-/* The line of a policy with a caret under the word at @pos; nothing when it cannot be read. */
-void cli_show_source(FILE *f, const char *file, struct vk_pos pos);
+/* The line at @pos of the text of a policy, with a caret under the word. */
+void cli_show_source(FILE *f, const char *text, size_t len, struct vk_pos pos);
 /* "vkernel: MESSAGE" on standard error; returns CLI_FAIL. */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -60,15 +60,14 @@ static size_t prefix(const char *s, size_t len, size_t chars)
 	return i;
 }
 
-void cli_show_source(FILE *f, const char *file, struct vk_pos pos)
+void cli_show_source(FILE *f, const char *text, size_t len, struct vk_pos pos)
 {
-	size_t len = 0, line_len;
+	size_t line_len;
 
-	if (!pos.line || !pos.column)
+	if (!text || !pos.line || !pos.column)
 		return;
 
-	_cleanup_free_ char *text = source_text(file, &len);
-	const char *line = text ? find_line(text, len, pos.line, &line_len) : NULL;
+	const char *line = find_line(text, len, pos.line, &line_len);
 
 	if (!line || line_len > 400)
 		return;
@@ -114,7 +113,12 @@ void cli_report(const struct vk_error *e)
 	else
 		fputs(strerror(e->code), stderr);
 	fprintf(stderr, "%s\n", cli_style(stderr, CLI_PLAIN));
-	cli_show_source(stderr, e->file, (struct vk_pos){e->line, e->column});
+	if (e->line) {
+		size_t len = 0;
+		_cleanup_free_ char *text = source_text(e->file, &len);
+
+		cli_show_source(stderr, text, len, (struct vk_pos){e->line, e->column});
+	}
 	if (e->advice[0]) {
 		fputs("  ", stderr);
 		cli_put_safe(stderr, e->advice, strlen(e->advice));

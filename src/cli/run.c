@@ -170,7 +170,7 @@ static int exec_failed(const struct settings *set, const struct cli_policies *po
 	if (why.policy && why.outcome == VK_DENIED) {
 		fprintf(stderr, "  policy %s: %s at %s:%u:%u\n", why.policy->name, why.text,
 			why.policy->file, why.pos.line, why.pos.column);
-		cli_show_source(stderr, why.policy->file, why.pos);
+		cli_show_source(stderr, why.policy->text, why.policy->text_len, why.pos);
 	}
 	return code == ENOENT ? CLI_RUN_NOT_FOUND : CLI_RUN_NOT_EXECUTABLE;
 }

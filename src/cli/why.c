@@ -285,7 +285,8 @@ static void answer_text(const struct question *q, const struct vk_reason *why)
 		printf("\n  at %s:%u:%u\n", why->policy->file, why->pos.line, why->pos.column);
 	else
 		printf("\n  in %s\n", why->policy->file);
-	cli_show_source(stdout, why->policy->file, why->pos);
+	/* The text as it was loaded: the file may have changed since. */
+	cli_show_source(stdout, why->policy->text, why->policy->text_len, why->pos);
 }
 
 /* The policies that are asked: those named, or those of a running instance. */
