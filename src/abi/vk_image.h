@@ -138,6 +138,10 @@ enum vk_need {
 	VK_NEED_IO_URING = 1u << 18,
 	VK_NEED_USERNS = 1u << 19,
 };
+/* Those that ask for names, and so for all that keeps names true: moves, links, mounts. */
+#define VK_NEED_PATHS                                                                              \
+	(VK_NEED_OPEN | VK_NEED_EXEC | VK_NEED_MODIFY | VK_NEED_TRUNCATE | VK_NEED_CHMOD |         \
+	 VK_NEED_IOCTL | VK_NEED_MMAP | VK_NEED_UNIX | VK_NEED_MOUNT)
 
 /**
  * struct vk_image - header of a ruleset image

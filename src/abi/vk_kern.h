@@ -216,7 +216,25 @@ struct vk_event {
 };
 _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
 
-/* One line of the member list (iterator vk_members). */
+/*
+ * Caches. Lock-free and written from any CPU, so an entry may be a mixture of two writers. Each
+ * holds its stamps and data in clear and its keys XORed with a mix of those: keys of one writer
+ * under data or stamps of another never match.
+ */
+struct vk_member_slot {
+	__u64 key;  /* task address ^ mix of data, plus the task's start time */
+	__u64 data; /* instance id << 32 | membership generation */
+};
+struct vk_name_slot {
+	__u64 inode;
+	__u64 dentry;
+	__u64 mnt;
+	__u64 stamp1; /* view << 32 | generation of the inode's bucket */
+	__u64 stamp2; /* generation of directory moves << 32 | mount events of the namespace */
+	__u64 data;
+};
+
+/* One line of the member list (iterator vk_list). */
 struct vk_member_line {
 	__u32 vki;
 	__u32 state;

@@ -3,8 +3,8 @@
  * dir.bpf.c - names: making, removing, moving and linking them.
  *
  * Moving cannot launder: the automaton is minimal, so two directories grant the same rights to
- * everything below them now and ever exactly if they are in the same state, and a directory may
- * be moved only between such names. A file may get a name only if that grants no right that its
+ * everything below them now and ever exactly if their own verdicts and their entries on '/' are
+ * equal, and a directory may be moved only between such names. A file may get a name only if that grants no right that its
  * old name did not. Otherwise EXDEV, so that mv(1) copies, and the copy is checked.
  */
 
@@ -17,6 +17,8 @@ static __always_inline int vk_check_name(struct vfsmount *mnt, struct dentry *de
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
+	if (!(vk_image(&c)->needs & (VK_NEED_MODIFY | VK_NEED_UNIX)))
+		return 0; /* allow: attached to guard our pins, no rule asks */
 	return vk_judge(&c, op, want, vk_rights_at(&c, dentry, mnt), EACCES, dentry, mnt);
 }
 
@@ -101,10 +103,19 @@ int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
 	return vk_judge(&c, VK_OP_LINK, (u32)new, old & 0xffffffff, EXDEV, new_dentry, mnt);
 }
 
+/* A column of a name's row: 0, its verdict; class_of[byte], the entry that follows on the byte. */
+static __always_inline u16 vk_column(struct vk_call *c, u32 name, u64 column)
+{
+	u64 off = (VK_NAME_ENTRY(name) & c->mask) * VK_ROW_UNIT + column;
+
+	return *(const u16 *)(c->img + VK_IMAGE_HEADER + off);
+}
+
 /* What moves @dentry to the name @to, whose states are known, must not gain by it. */
 static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentry, u32 from,
 					 struct dentry *to_dentry, u32 to, struct vfsmount *mnt)
 {
+	u64 slash = c->img[offsetof(struct vk_image, class_of) + '/'];
 	struct inode *inode = dentry->d_inode;
 	u64 old, new;
 
@@ -114,8 +125,10 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 	new = vk_name_rights(c, to) & 0xffffffff;
 	if (!S_ISDIR(inode->i_mode))
 		return vk_judge(c, VK_OP_RENAME, (u32)new, old, EXDEV, to_dentry, mnt);
-	if (from == to)
-		return 0; /* allow: the same state, the same future */
+	if (VK_NAME_CLASS(from) == VK_NAME_CLASS(to) &&
+	    vk_column(c, from, 0) == vk_column(c, to, 0) &&
+	    vk_column(c, from, slash) == vk_column(c, to, slash))
+		return 0; /* allow: the same rights, and the same future below */
 	return vk_judge(c, VK_OP_RENAME, VK_R_RENAME, 0, EXDEV, to_dentry, mnt);
 }
 
@@ -133,6 +146,8 @@ int BPF_PROG(vk_rename, const struct path *old_dir, struct dentry *old_dentry,
 	r = vk_guard_pins(old_dentry);
 	if (r)
 		return r; /* deny: our pins */
+	if (!(vk_image(&c)->needs & VK_NEED_PATHS))
+		return 0; /* allow: attached to guard our pins, no rule asks */
 	from = vk_name_opaque(&c, old_dentry, mnt);
 	r = vk_judge(&c, VK_OP_RENAME, VK_R_RENAME, vk_name_rights(&c, from), EACCES, old_dentry,
 		     mnt);

@@ -5,7 +5,9 @@
  * CO-RE relocates every access to the running kernel. Compat branches, each with its reason and
  * the date it may go, are all here:
  *
- *   dentry names    6.1..6.13 d_iname, since 6.14 d_shortname.string (commit 58cf9c383c5c).
+ *   dentry names    d_iname up to 6.13, d_shortname since 6.14 (commit 58cf9c383c5c): the engine
+ *                   sets vk_inline_off. Two guarded relocations will not do: clang hoists the one
+ *                   that does not exist out of its branch.
  *   namespace id    mnt_namespace.seq up to 6.17, ns_common.ns_id since (commit of 6.18).
  *   i_nlink, sk_*   unchanged since before 6.1.
  */
@@ -100,14 +102,6 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
-};
-struct dentry___iname {
-	unsigned char d_iname[32];
-};
-struct dentry___short {
-	struct {
-		unsigned char string[40];
-	} d_shortname;
 };
 struct vfsmount {
 	struct dentry *mnt_root;

@@ -102,9 +102,9 @@ named:
 /* ---- iterators: attach a running tree, list members ---- */
 
 /* Set by the engine before it reads the attach iterator. */
-u32 vk_attach_tgid;
-u32 vk_attach_vki;
-u32 vk_attach_added;
+__u32 vk_attach_tgid;
+__u32 vk_attach_vki;
+__u32 vk_attach_added;
 
 /*
  * One pass over all threads: those of the wanted process and those whose parent is a member by
@@ -144,6 +144,10 @@ int vk_attach(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* The engine asks here for the mount namespace of a process: set tgid, read the list. */
+__u32 vk_mntns_wanted;
+__u64 vk_mntns_found;
+
 SEC("iter/task")
 int vk_list(struct bpf_iter__task *ctx)
 {
@@ -154,6 +158,8 @@ int vk_list(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
+	if (vk_mntns_wanted && (u32)task->tgid == vk_mntns_wanted)
+		vk_mntns_found = vk_mntns_of(task);
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (!m)
 		return 0;

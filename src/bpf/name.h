@@ -35,12 +35,7 @@ static __always_inline u32 vk_step(const u8 *img, u64 mask, u64 entry, u64 byte)
 
 static __always_inline const u64 *vk_inline_name(struct dentry *d)
 {
-	struct dentry___iname *old = (void *)d;
-	struct dentry___short *new = (void *)d;
-
-	if (bpf_core_field_exists(old->d_iname))
-		return (const u64 *)__builtin_preserve_access_index(&old->d_iname);
-	return (const u64 *)__builtin_preserve_access_index(&new->d_shortname.string);
+	return (const void *)d + vk_inline_off;
 }
 
 /* Whether the whole name is within the first VK_INLINE bytes of the dentry. */
@@ -253,7 +248,7 @@ static __always_inline u64 vk_name_rights(struct vk_call *c, u32 name)
 	case VK_NAME_KNOWN:
 		return v->allow | (u64)v->audit << 32;
 	case VK_NAME_FOREIGN:
-		return v->foreign | (u64)v->audit << 32;
+		return v->foreign | (u64)v->foreign_audit << 32;
 	case VK_NAME_ANON:
 		return vk_image(c)->anon_allow | (u64)vk_image(c)->anon_audit << 32;
 	default:

@@ -414,6 +414,12 @@ static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentr
 	s->dentry = (u64)dentry;
 	s->mount = (u64)mnt;
 	s->mount -= bpf_core_field_offset(struct mount, mnt);
+	/*
+	 * Of no namespace at all, by the error pointer MNT_NS_INTERNAL: the kernel's private copy
+	 * of a mount, as overlayfs uses for the files below its own. User space cannot open there.
+	 */
+	if ((s64)vk_probe64(vk_mount_field(s->mount, mnt_ns)) == -22)
+		return VK_NAME_ANON;
 	class = vk_slow_build(0);
 	if (s->top) {
 		c->inst->root_dentry = vk_probe64(vk_mount_field(s->top, mnt.mnt_root));

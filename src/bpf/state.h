@@ -142,24 +142,6 @@ struct {
 	__type(value, struct vk_window);
 } vk_causes SEC(".maps");
 
-/*
- * Caches. Lock-free and written from any CPU, so an entry may be a mixture of two writers. Each
- * holds its stamps and data in clear and its keys XORed with a mix of those: keys of one writer
- * under data or stamps of another never match.
- */
-struct vk_member_slot {
-	u64 key;  /* task address ^ mix of data, plus the task's start time */
-	u64 data; /* instance id << 32 | membership generation */
-};
-struct vk_name_slot {
-	u64 inode;
-	u64 dentry;
-	u64 mnt;
-	u64 stamp1; /* view << 32 | generation of the inode's bucket */
-	u64 stamp2; /* generation of directory moves << 32 | mount events of the namespace */
-	u64 data;
-};
-
 #define VK_MEMBER_SLOTS 4096
 #define VK_FILE_SLOTS 16384
 #define VK_DIR_SLOTS 4096
@@ -169,19 +151,23 @@ struct vk_instance vk_instances[VK_INSTANCES];
 struct vk_member_slot vk_member_slots[VK_MEMBER_SLOTS];
 struct vk_name_slot vk_file_slots[VK_FILE_SLOTS]; /* data: allow | audit << 32 */
 struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS];	  /* data: entry | class << 16 */
-u32 vk_inode_gen[VK_INODE_BUCKETS];
+__u32 vk_inode_gen[VK_INODE_BUCKETS];
 
 /* Written by the engine. */
-u32 vk_member_gen; /* raised after every change of a membership from outside */
-u32 vk_bpffs_dev;  /* s_dev of the bpf file system that holds our pins */
+__u32 vk_abi;	   /* VK_KERN_ABI of the engine that made the pins */
+__u32 vk_mechanism;  /* enum vk_mechanism, decided when the pins were made */
+__u32 vk_next_view;  /* last view handed out */
+__u32 vk_last_id;	   /* last instance id handed out, so that ids are reused late */
+__u32 vk_member_gen; /* raised after every change of a membership from outside */
+__u32 vk_bpffs_dev;  /* s_dev of the bpf file system that holds our pins */
 
 /* Moves of dentries: begun and ended; dir_gen counts the ended ones of directories, and mounts. */
-u32 vk_move_begin;
-u32 vk_move_end;
-u32 vk_dir_gen;
+__u32 vk_move_begin;
+__u32 vk_move_end;
+__u32 vk_dir_gen;
 
 /* Checks that failed for internal reasons (each denied), by place; for stats and bug reports. */
-u64 vk_fail[16];
+__u64 vk_fail[16];
 enum vk_fail_site {
 	VK_FAIL_IMAGE = 1,    /* no image in the instance's slot */
 	VK_FAIL_SCRATCH = 2,  /* no memory for working space */

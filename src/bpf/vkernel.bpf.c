@@ -17,7 +17,8 @@
 #include "vk_kern.h"
 
 /* Set before loading. */
-const volatile u32 vk_backing_bit;   /* FMODE_BACKING of this kernel, 0: none (before 6.5) */
+const volatile __u32 vk_backing_bit; /* FMODE_BACKING of this kernel, 0: none (before 6.5) */
+const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct dentry */
 
 #include "state.h"
 #include "subject.h"

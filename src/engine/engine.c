@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* engine.c - opening and closing; and the counters of the whole host. */
+#include "internal.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "vkernel.skel.h"
+
+/* fmod_ret is only safe while the kernel does not preempt programs, which root can change. */
+static int recheck_preemption(struct vk_engine *eng, struct vk_error *e)
+{
+	char mode[16];
+
+	if (eng->mechanism != VK_MECH_FMOD_RET)
+		return 0;
+	vk_read_preempt(mode, sizeof(mode));
+	if (strcmp(mode, "none") == 0 || strcmp(mode, "voluntary") == 0)
+		return 0;
+	vk_error_set(e, EOPNOTSUPP,
+		     "the kernel now runs with preempt=%s, under which fmod_ret fails open", mode);
+	vk_error_advise(e, "set it back to voluntary, or boot with \"bpf\" in lsm=");
+	return -EOPNOTSUPP;
+}
+
+static int set_up(struct vk_engine *eng, struct vk_error *e)
+{
+	struct vk_host host;
+	int r;
+
+	vk_host_check(&host);
+	if (host.mechanism == VK_MECH_NONE) {
+		r = vk_error_set(e, geteuid() == 0 ? EOPNOTSUPP : EPERM,
+				 "this host cannot enforce anything: %s", host.reason);
+		vk_error_advise(e, "%s", host.advice);
+		return r;
+	}
+	/* What an earlier life left behind: rows without an engine name nothing. */
+	memset(eng->rows, 0, sizeof(struct vk_row) * VK_INSTANCES);
+	r = vk_pins_create(eng, &host, e);
+	if (r < 0)
+		return r;
+	r = vk_pins_open(eng, e);
+	if (r == 0)
+		r = vk_selftest(eng, e);
+	if (r < 0)
+		vk_hooks_trim(eng); /* no instances: removes the pins */
+	return r;
+}
+
+int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *e)
+{
+	struct vk_engine *eng = calloc(1, sizeof(*eng));
+	int r;
+
+	if (!eng)
+		return vk_error_set(e, ENOMEM, "no memory");
+	vk_silence_libbpf();
+	eng->lock = -1;
+	for (int m = 0; m < VK_MAP_COUNT; m++)
+		eng->maps[m] = -1;
+	eng->writable = !(flags & VK_OPEN_READ_ONLY);
+	if (geteuid() != 0) {
+		r = vk_error_set(e, EPERM, "root privileges are needed");
+		vk_error_advise(e, "run it as root, for example with sudo");
+		goto fail;
+	}
+	if (access(VK_PIN_ROOT, F_OK) < 0 && !(flags & VK_OPEN_CREATE)) {
+		r = vk_error_set(e, ENOENT, "there are no instances on this host");
+		vk_error_advise(e, "\"vkernel run\" and \"vkernel attach\" make them");
+		goto fail;
+	}
+	r = vk_store_open(eng, e);
+	if (r < 0)
+		goto fail;
+	if (access(VK_PIN_ROOT, F_OK) < 0)
+		r = set_up(eng, e);
+	else
+		r = vk_pins_open(eng, e);
+	if (r == 0 && eng->writable)
+		r = recheck_preemption(eng, e);
+	if (r < 0)
+		goto fail;
+	*ret = eng;
+	return 0;
+fail:
+	vk_engine_close(eng);
+	return r;
+}
+
+void vk_engine_close(struct vk_engine *eng)
+{
+	if (!eng)
+		return;
+	if (eng->bss)
+		munmap(eng->bss, eng->bss_size);
+	for (int m = 0; m < VK_MAP_COUNT; m++)
+		vk_closep(&eng->maps[m]);
+	vk_store_close(eng);
+	free(eng);
+}
+
+int vk_stats_get(struct vk_engine *eng, struct vk_stats *ret, struct vk_error *e)
+{
+	_cleanup_free_ uint32_t *active = calloc(VK_INSTANCES, sizeof(*active));
+	_cleanup_free_ uint8_t *seen = calloc(3, VK_SLOTS);
+	struct vk_stats st = {.hooks_attached = vk_hooks_attached(), .cache_bytes = eng->bss_size};
+	int r;
+
+	if (!active || !seen)
+		return vk_error_set(e, ENOMEM, "no memory");
+	r = vk_members_count(eng, active, NULL, e);
+	if (r < 0)
+		return r;
+	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+		const struct vk_instance *i = &eng->bss->vk_instances[id];
+		const struct vk_row *row = &eng->rows[id];
+		uint8_t *mark;
+
+		if (!row->name[0])
+			continue;
+		mark = &seen[VK_SLOT_CLASS(row->slot) * VK_SLOTS + VK_SLOT_INDEX(row->slot)];
+		st.images += !*mark;
+		st.image_bytes += *mark ? 0 : row->image_bytes;
+		*mark = 1;
+		st.instances++;
+		st.members += active[id];
+		st.denied += i->denied;
+		st.audited += i->audited;
+		st.suppressed += i->suppressed;
+		st.lost += i->lost;
+	}
+	for (size_t i = 0; i < sizeof(eng->bss->vk_fail) / sizeof(eng->bss->vk_fail[0]); i++)
+		st.errors += eng->bss->vk_fail[i];
+	*ret = st;
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hooks.h"
+
+#include <stdio.h>
+
+#include <bpf/btf.h>
+
+#define DECIDES VK_HOOK_DECIDES
+#define WATCHES VK_HOOK_WATCHES
+#define ITERATES VK_HOOK_ITERATES
+
+/* clang-format off */
+const struct vk_hook vk_hooks[] = {
+	/* Membership and self-protection: with every instance. */
+	{"vk_task_alloc", "task_alloc", NULL, DECIDES, true, false, 0, "children are members"},
+	{"vk_exec_join", "bprm_creds_for_exec", NULL, DECIDES, true, false, 0, "joining at exec"},
+	{"vk_guard_map", "bpf_map", NULL, DECIDES, true, false, 0, "our maps are out of reach"},
+	{"vk_bpf", "bpf", NULL, DECIDES, true, false, VK_NEED_BPF, "bpf(2)"},
+	{"vk_unlink", "path_unlink", NULL, DECIDES, true, false, VK_NEED_MODIFY, "removing names; our pins"},
+	{"vk_rmdir", "path_rmdir", NULL, DECIDES, true, false, VK_NEED_MODIFY, "removing directories; our pins"},
+	{"vk_rename", "path_rename", NULL, DECIDES, true, false, VK_NEED_PATHS, "moving names; our pins"},
+	{"vk_umount", "sb_umount", NULL, DECIDES, true, false, VK_NEED_PATHS, "unmounting; our pins"},
+	{"vk_attach", "task", NULL, ITERATES, true, false, 0, "attaching a running tree"},
+	{"vk_list", "task", NULL, ITERATES, true, false, 0, "listing members"},
+
+	/* What keeps names and cached rights true. */
+	{"vk_move_enter", "__d_move", NULL, WATCHES, false, false, VK_NEED_PATHS, "moves of names"},
+	{"vk_move_leave", "__d_move", NULL, WATCHES, false, false, VK_NEED_PATHS, "moves of names"},
+	{"vk_inode_free", "security_inode_free", NULL, WATCHES, false, false, VK_NEED_PATHS, "reuse of inodes"},
+	{"vk_linked", "vfs_link", NULL, WATCHES, false, false, VK_NEED_PATHS, "second names of files"},
+	{"vk_mount", "sb_mount", NULL, DECIDES, false, false, VK_NEED_PATHS, "mounting"},
+	{"vk_move_mount", "move_mount", NULL, DECIDES, false, false, VK_NEED_PATHS, "attaching and moving mounts"},
+	{"vk_pivotroot", "sb_pivotroot", NULL, DECIDES, false, false, VK_NEED_PATHS, "pivot_root(2)"},
+	{"vk_link", "path_link", NULL, DECIDES, false, false, VK_NEED_PATHS, "hard links"},
+
+	{"vk_file_open", "file_open", NULL, DECIDES, false, false, VK_NEED_OPEN, "opening files"},
+	{"vk_fcntl", "file_fcntl", NULL, DECIDES, false, false, VK_NEED_MMAP, "append turned into write"},
+	{"vk_exec", "bprm_check_security", "security_bprm_check", DECIDES, false, false, VK_NEED_EXEC, "executing programs"},
+	{"vk_mmap", "mmap_file", NULL, DECIDES, false, false, VK_NEED_MMAP, "executable mappings"},
+	{"vk_mprotect", "file_mprotect", NULL, DECIDES, false, false, VK_NEED_MMAP, "mappings made executable"},
+	{"vk_mknod", "path_mknod", NULL, DECIDES, false, false, VK_NEED_MODIFY | VK_NEED_UNIX, "creating files and nodes"},
+	{"vk_mkdir", "path_mkdir", NULL, DECIDES, false, false, VK_NEED_MODIFY, "creating directories"},
+	{"vk_symlink", "path_symlink", NULL, DECIDES, false, false, VK_NEED_MODIFY, "creating symbolic links"},
+	{"vk_truncate", "path_truncate", NULL, DECIDES, false, false, VK_NEED_TRUNCATE, "truncating files"},
+	{"vk_ftruncate", "file_truncate", NULL, DECIDES, false, true, VK_NEED_TRUNCATE, "ftruncate(2); before 6.2 path_truncate sees it"},
+	{"vk_chmod", "path_chmod", NULL, DECIDES, false, false, VK_NEED_CHMOD, "changing modes"},
+	{"vk_chown", "path_chown", NULL, DECIDES, false, false, VK_NEED_CHMOD, "changing owners"},
+	{"vk_ioctl", "file_ioctl", NULL, DECIDES, false, false, VK_NEED_IOCTL, "ioctl(2)"},
+	{"vk_ioctl_compat", "file_ioctl_compat", NULL, DECIDES, false, true, VK_NEED_IOCTL, "32-bit ioctl(2); before 6.8 file_ioctl sees it"},
+
+	{"vk_capable", "capable", NULL, DECIDES, false, false, VK_NEED_CAPABLE, "the capability ceiling"},
+	{"vk_socket", "socket_create", NULL, DECIDES, false, false, VK_NEED_SOCKET, "socket families and types"},
+	{"vk_bind", "socket_bind", NULL, DECIDES, false, false, VK_NEED_INET | VK_NEED_UNIX, "binding"},
+	{"vk_connect", "socket_connect", NULL, DECIDES, false, false, VK_NEED_INET, "connecting"},
+	{"vk_sendmsg", "socket_sendmsg", NULL, DECIDES, false, false, VK_NEED_INET, "sending to an address"},
+	{"vk_unix_stream", "unix_stream_connect", NULL, DECIDES, false, false, VK_NEED_UNIX, "unix stream sockets"},
+	{"vk_unix_send", "unix_may_send", NULL, DECIDES, false, false, VK_NEED_UNIX, "unix datagram sockets"},
+	{"vk_ptrace", "ptrace_access_check", NULL, DECIDES, false, false, VK_NEED_PTRACE, "tracing and inspecting processes"},
+	{"vk_traceme", "ptrace_traceme", NULL, DECIDES, false, false, VK_NEED_PTRACE, "asking to be traced"},
+	{"vk_kill", "task_kill", NULL, DECIDES, false, false, VK_NEED_SIGNAL, "signals"},
+	{"vk_perf", "perf_event_open", NULL, DECIDES, false, false, VK_NEED_PERF, "perf_event_open(2)"},
+	{"vk_module_request", "kernel_module_request", NULL, DECIDES, false, false, VK_NEED_MODULES, "automatic module loading"},
+	{"vk_module_read", "kernel_read_file", NULL, DECIDES, false, false, VK_NEED_MODULES, "finit_module(2)"},
+	{"vk_module_load", "kernel_load_data", NULL, DECIDES, false, false, VK_NEED_MODULES, "init_module(2)"},
+	{"vk_key_permission", "key_permission", NULL, DECIDES, false, false, VK_NEED_KEYS, "using keys"},
+	{"vk_key_alloc", "key_alloc", NULL, DECIDES, false, false, VK_NEED_KEYS, "making keys"},
+	{"vk_anon_inode", "inode_init_security_anon", NULL, DECIDES, false, false, VK_NEED_IO_URING, "io_uring instances"},
+	{"vk_userns", "userns_create", "security_create_user_ns", DECIDES, false, false, VK_NEED_USERNS, "user namespaces"},
+};
+/* clang-format on */
+const size_t vk_n_hooks = sizeof(vk_hooks) / sizeof(vk_hooks[0]);
+
+const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len)
+{
+	if (h->kind != VK_HOOK_DECIDES)
+		snprintf(buf, len, "%s", h->lsm);
+	else if (h->function)
+		snprintf(buf, len, "%s", h->function);
+	else
+		snprintf(buf, len, "security_%s", h->lsm);
+	return buf;
+}
+
+bool vk_hook_available(const struct vk_hook *h, enum vk_mechanism m, const struct btf *btf)
+{
+	char name[80];
+
+	if (h->kind == VK_HOOK_ITERATES)
+		return true;
+	if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_LSM)
+		snprintf(name, sizeof(name), "bpf_lsm_%s", h->lsm);
+	else
+		vk_hook_function(h, name, sizeof(name));
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * image.c - ruleset images in the kernel: one map each, shared by all instances whose layers
+ * compile to the same bytes.
+ */
+#include "internal.h"
+
+#include <linux/membarrier.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <bpf/bpf.h>
+
+/* FNV-1a, 64 bits. Only a hint: equal hashes are compared byte by byte. */
+uint64_t vk_hash(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3ull;
+	return h;
+}
+
+static enum vk_class class_of(const struct vk_image *img)
+{
+	if (img->max_entry <= VK_SMALL_ENTRY)
+		return VK_CLASS_SMALL;
+	return img->max_entry <= VK_MEDIUM_ENTRY ? VK_CLASS_MEDIUM : VK_CLASS_LARGE;
+}
+
+static size_t class_bytes(enum vk_class c)
+{
+	static const size_t bytes[] = {
+		[VK_CLASS_SMALL] = VK_IMAGE_BYTES(VK_SMALL_ENTRY),
+		[VK_CLASS_MEDIUM] = VK_IMAGE_BYTES(VK_MEDIUM_ENTRY),
+		[VK_CLASS_LARGE] = VK_IMAGE_BYTES(VK_LARGE_ENTRY),
+	};
+
+	return bytes[c];
+}
+
+static int outer_map(struct vk_engine *eng, enum vk_class c)
+{
+	return eng->maps[VK_MAP_SMALL + c];
+}
+
+/* Whether the image in @slot is @img, byte for byte. */
+static bool slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img)
+{
+	enum vk_class c = VK_SLOT_CLASS(slot);
+	uint32_t index = VK_SLOT_INDEX(slot), id, zero = 0;
+	_cleanup_free_ char *buf = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (bpf_map_lookup_elem(outer_map(eng, c), &index, &id) < 0)
+		return false;
+	fd = bpf_map_get_fd_by_id(id);
+	buf = malloc(class_bytes(c));
+	return fd >= 0 && buf && bpf_map_lookup_elem(fd, &zero, buf) == 0 &&
+	       memcmp(buf, img, img->size) == 0;
+}
+
+static bool slot_used(struct vk_engine *eng, uint32_t slot)
+{
+	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+		if (eng->rows[id].name[0] && eng->rows[id].slot == slot)
+			return true;
+	return false;
+}
+
+static int load_image(struct vk_engine *eng, uint32_t slot, const struct vk_image *img,
+		      struct vk_error *e)
+{
+	enum vk_class c = VK_SLOT_CLASS(slot);
+	uint32_t index = VK_SLOT_INDEX(slot), zero = 0;
+	_cleanup_free_ char *padded = calloc(1, class_bytes(c));
+	_cleanup_close_ int fd = -1;
+
+	if (!padded || img->size > class_bytes(c))
+		return vk_error_set(e, ENOMEM, "no memory for the rules");
+	memcpy(padded, img, img->size);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "vk_image", 4, (uint32_t)class_bytes(c), 1, NULL);
+	if (fd < 0)
+		return vk_error_set(e, errno, "the kernel has no room for %zu bytes of rules: %s",
+				    class_bytes(c), strerror(errno));
+	if (bpf_map_update_elem(fd, &zero, padded, BPF_ANY) < 0 ||
+	    bpf_map_update_elem(outer_map(eng, c), &index, &fd, BPF_ANY) < 0)
+		return vk_error_set(e, errno, "cannot load the rules: %s", strerror(errno));
+	return 0;
+}
+
+int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
+		    uint32_t *ret_slot, struct vk_error *e)
+{
+	enum vk_class c = class_of(img);
+	_cleanup_free_ uint8_t *used = calloc(1, VK_SLOTS);
+	uint32_t index;
+	int r;
+
+	if (!used)
+		return vk_error_set(e, ENOMEM, "no memory");
+	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+		const struct vk_row *row = &eng->rows[id];
+
+		if (!row->name[0] || VK_SLOT_CLASS(row->slot) != c)
+			continue;
+		if (row->hash == hash && !used[VK_SLOT_INDEX(row->slot)] &&
+		    slot_holds(eng, row->slot, img)) {
+			*ret_slot = row->slot;
+			return 0;
+		}
+		used[VK_SLOT_INDEX(row->slot)] = 1;
+	}
+	/* Index 0 stays empty: rule word 0 means no rules. */
+	for (index = 1; index < VK_SLOTS && used[index];)
+		index++;
+	if (index == VK_SLOTS)
+		return vk_error_set(e, ENOSPC, "all %d image slots are in use", VK_SLOTS);
+	r = load_image(eng, VK_SLOT(c, index), img, e);
+	if (r == 0)
+		*ret_slot = VK_SLOT(c, index);
+	return r;
+}
+
+void vk_slot_release(struct vk_engine *eng, uint32_t slot)
+{
+	uint32_t index = VK_SLOT_INDEX(slot);
+
+	if (!index || slot_used(eng, slot))
+		return;
+	/* Programs that read the old rule word have ended when this returns (synchronize_rcu). */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	bpf_map_delete_elem(outer_map(eng, VK_SLOT_CLASS(slot)), &index);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* instance.c - the life of instances: create, update, change mode, list, remove. */
+#include "internal.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "vkernel.skel.h"
+
+static int check_name(const char *name, struct vk_error *e)
+{
+	size_t len = strlen(name);
+
+	if (len >= 1 && len <= 64) {
+		size_t i = 0;
+
+		while (i < len && (isalnum((unsigned char)name[i]) || strchr("._-", name[i])))
+			i++;
+		if (i == len && name[0] != '-')
+			return 0;
+	}
+	vk_error_set(e, EINVAL, "\"%s\" is no name for an instance", name);
+	vk_error_advise(e, "use 1 to 64 of A-Z a-z 0-9 . _ - and no - at the start");
+	return -EINVAL;
+}
+
+/**
+ * struct loaded - layers compiled and loaded, not yet in force
+ */
+struct loaded {
+	struct vk_image *img;
+	uint64_t hash;
+	uint32_t slot;
+	uint32_t text;
+};
+
+static void loaded_free(struct loaded *l)
+{
+	free(l->img);
+}
+
+/* Everything that can fail about new layers happens here, before anything changes. */
+static int load_layers(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		       struct loaded *l, struct vk_error *e)
+{
+	int r;
+
+	if (n < 1 || n > VK_MAX_LAYERS)
+		return vk_error_set(e, EINVAL, "an instance has 1 to %d layers", VK_MAX_LAYERS);
+	r = vk_compile(layers, n, &l->img, e);
+	if (r < 0)
+		return r;
+	l->hash = vk_hash(l->img, l->img->size);
+	r = vk_hooks_ensure(eng, l->img->needs, e);
+	if (r < 0)
+		return r;
+	r = vk_store_texts(eng, layers, n, &l->text, e);
+	if (r < 0)
+		return r;
+	return vk_slot_acquire(eng, l->img, l->hash, &l->slot, e);
+}
+
+/* Describes the layers in the row, and puts them in force with one store. */
+static void put_in_force(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+			 size_t n, const struct loaded *l)
+{
+	struct vk_row *row = &eng->rows[id];
+	uint64_t rule = (uint64_t)++eng->bss->vk_next_view << 32 | l->slot;
+	size_t used = 0;
+
+	row->slot = l->slot;
+	row->hash = l->hash;
+	row->text = l->text;
+	row->needs = l->img->needs;
+	row->image_bytes = l->img->size;
+	row->states = (l->img->max_entry / (l->img->stride / VK_ROW_UNIT)) + 1;
+	row->n_layers = (uint8_t)n;
+	row->mode = VK_MODE_AUDIT;
+	row->policies[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		int w = snprintf(row->policies + used, sizeof(row->policies) - used, "%s%s",
+				 i ? "," : "", layers[i]->name);
+
+		used += w > 0 && used + (size_t)w < sizeof(row->policies) ? (size_t)w : 0;
+		if (layers[i]->mode == VK_MODE_ENFORCE)
+			row->mode = VK_MODE_ENFORCE;
+	}
+	__atomic_store_n(&eng->bss->vk_instances[id].rule, rule, __ATOMIC_SEQ_CST);
+}
+
+/* Ids are handed out round robin, so that one is reused as late as possible. */
+static uint32_t free_id(struct vk_engine *eng)
+{
+	uint32_t id = eng->bss->vk_last_id;
+
+	for (uint32_t i = 1; i < VK_INSTANCES; i++) {
+		id = id + 1 >= VK_SELFTEST_ID ? 1 : id + 1;
+		if (!eng->rows[id].name[0])
+			return id;
+	}
+	return 0;
+}
+
+int vk_instance_create(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
+		       struct vk_error *e)
+{
+	__attribute__((cleanup(loaded_free))) struct loaded l = {0};
+	struct timespec now;
+	uint32_t id;
+	int r = check_name(name, e);
+
+	if (r < 0)
+		return r;
+	for (id = 1; id < VK_INSTANCES; id++)
+		if (strcmp(eng->rows[id].name, name) == 0) {
+			vk_error_set(e, EEXIST, "there is an instance \"%s\" already", name);
+			vk_error_advise(e, "choose another name, or \"vkernel rm %s\"", name);
+			return -EEXIST;
+		}
+	id = free_id(eng);
+	if (!id)
+		return vk_error_set(e, ENOSPC, "all %d instances are in use", VK_INSTANCES - 2);
+	r = load_layers(eng, layers, n, &l, e);
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
+	memset(&eng->rows[id], 0, sizeof(struct vk_row));
+	eng->bss->vk_instances[id].created_ns =
+		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	eng->bss->vk_instances[id].flags = VK_I_LIVE;
+	eng->bss->vk_last_id = id;
+	put_in_force(eng, id, layers, n, &l);
+	snprintf(eng->rows[id].name, sizeof(eng->rows[id].name), "%s", name);
+	*ret_id = id;
+	return 0;
+}
+
+static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+		   size_t n, struct vk_error *e)
+{
+	__attribute__((cleanup(loaded_free))) struct loaded l = {0};
+	uint32_t old_slot = eng->rows[id].slot, old_text = eng->rows[id].text;
+	int r = load_layers(eng, layers, n, &l, e);
+
+	if (r < 0)
+		return r;
+	put_in_force(eng, id, layers, n, &l);
+	if (old_slot != l.slot)
+		vk_slot_release(eng, old_slot);
+	if (old_text != l.text)
+		vk_store_trim(eng, old_text);
+	vk_hooks_trim(eng);
+	return 0;
+}
+
+int vk_instance_update(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+{
+	uint32_t id;
+	int r = vk_row_find(eng, name, &id, e);
+
+	return r < 0 ? r : replace(eng, id, layers, n, e);
+}
+
+int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
+			 struct vk_error *e)
+{
+	struct vk_policy *layers[VK_MAX_LAYERS];
+	size_t n = 0;
+	uint32_t id;
+	int r = vk_row_find(eng, name, &id, e);
+
+	if (r < 0)
+		return r;
+	r = vk_store_layers(eng->rows[id].text, layers, &n, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		layers[i]->mode = mode;
+	r = replace(eng, id, (const struct vk_policy *const *)layers, n, e);
+	for (size_t i = 0; i < n; i++)
+		vk_policy_free(layers[i]);
+	return r;
+}
+
+struct kill_members {
+	uint32_t id;
+	uint32_t found;
+};
+
+static int kill_one(const struct vk_member_line *line, void *data)
+{
+	struct kill_members *k = data;
+	_cleanup_close_ int pidfd = -1;
+
+	k->found++;
+	if (line->tgid != line->tid)
+		return 0;
+	/* By pidfd, so that a pid reused meanwhile is not hit. */
+	pidfd = (int)syscall(SYS_pidfd_open, line->tgid, 0);
+	if (pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	return 0;
+}
+
+static int count_one(const struct vk_member_line *line, void *data)
+{
+	(void)line;
+	((struct kill_members *)data)->found++;
+	return 0;
+}
+
+/* Until there is none: a fork bomb under SIGKILL loses, as children of the dead are found too. */
+static int end_members(struct vk_engine *eng, uint32_t id, struct vk_error *e)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		struct kill_members k = {.id = id};
+		struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+		int r = vk_members(eng, id, kill_one, &k, e);
+
+		if (r < 0 || k.found == 0)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+	return vk_error_set(e, EBUSY, "its members do not end");
+}
+
+/* Forgets the places of @id, so that nobody joins what is gone. */
+static void remove_places(struct vk_engine *eng, uint32_t id)
+{
+	struct vk_place key, next;
+	bool first = true;
+	uint32_t vki;
+
+	if (!eng->rows[id].placed)
+		return;
+	while (bpf_map_get_next_key(eng->maps[VK_MAP_PLACES], first ? NULL : &key, &next) == 0) {
+		if (bpf_map_lookup_elem(eng->maps[VK_MAP_PLACES], &next, &vki) == 0 && vki == id) {
+			bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], &next);
+			first = true;
+			continue;
+		}
+		key = next;
+		first = false;
+	}
+}
+
+int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
+{
+	struct kill_members k = {0};
+	uint32_t id, slot, text;
+	int r = vk_row_find(eng, name, &id, e);
+
+	if (r < 0)
+		return r;
+	remove_places(eng, id);
+	r = kill ? end_members(eng, id, e) : vk_members(eng, id, count_one, &k, e);
+	if (r < 0)
+		return r;
+	if (k.found) {
+		vk_error_set(e, EBUSY, "instance \"%s\" has %u running member%s",
+			     eng->rows[id].name, k.found, k.found == 1 ? "" : "s");
+		vk_error_advise(e, "stop them first, or end them with --kill; a member is never "
+				   "released");
+		return -EBUSY;
+	}
+	slot = eng->rows[id].slot;
+	text = eng->rows[id].text;
+	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
+	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
+	memset(&eng->rows[id], 0, sizeof(struct vk_row));
+	vk_slot_release(eng, slot);
+	vk_store_trim(eng, text);
+	vk_hooks_trim(eng);
+	return 0;
+}
+
+void vk_info_free(struct vk_info *info)
+{
+	for (size_t i = 0; i < info->n_layers; i++)
+		vk_policy_free(info->layers[i]);
+	info->n_layers = 0;
+}
+
+static int fill_info(struct vk_engine *eng, uint32_t id, bool with_layers, const uint32_t *active,
+		     const uint32_t *pending, struct vk_info *info, struct vk_error *e)
+{
+	const struct vk_row *row = &eng->rows[id];
+
+	memset(info, 0, sizeof(*info));
+	info->id = id;
+	snprintf(info->name, sizeof(info->name), "%s", row->name);
+	snprintf(info->policies, sizeof(info->policies), "%s", row->policies);
+	info->mode = row->mode;
+	info->members = active[id];
+	info->pending = pending[id];
+	info->image_bytes = row->image_bytes;
+	info->states = row->states;
+	info->needs = row->needs;
+	info->counters = eng->bss->vk_instances[id];
+	for (uint32_t i = 1; i < VK_INSTANCES; i++)
+		info->slot_shared += eng->rows[i].name[0] && eng->rows[i].slot == row->slot;
+	if (!with_layers)
+		return 0;
+	return vk_store_layers(row->text, info->layers, &info->n_layers, e);
+}
+
+int vk_instance_list(struct vk_engine *eng, bool with_layers,
+		     int (*fn)(const struct vk_info *info, void *data), void *data,
+		     struct vk_error *e)
+{
+	_cleanup_free_ uint32_t *count = calloc(2 * VK_INSTANCES, sizeof(*count));
+	int r;
+
+	if (!count)
+		return vk_error_set(e, ENOMEM, "no memory");
+	r = vk_members_count(eng, count, count + VK_INSTANCES, e);
+	for (uint32_t id = 1; r == 0 && id < VK_INSTANCES; id++) {
+		struct vk_info info;
+
+		if (!eng->rows[id].name[0])
+			continue;
+		r = fill_info(eng, id, with_layers, count, count + VK_INSTANCES, &info, e);
+		if (r == 0)
+			r = fn(&info, data);
+		vk_info_free(&info);
+	}
+	return r;
+}
+
+int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,
+		    struct vk_error *e)
+{
+	_cleanup_free_ uint32_t *count = calloc(2 * VK_INSTANCES, sizeof(*count));
+	struct vk_info info;
+	uint32_t id;
+	int r;
+
+	if (!count)
+		return vk_error_set(e, ENOMEM, "no memory");
+	r = vk_row_find(eng, name, &id, e);
+	if (r == 0)
+		r = vk_members_count(eng, count, count + VK_INSTANCES, e);
+	if (r == 0)
+		r = fill_info(eng, id, true, count, count + VK_INSTANCES, &info, e);
+	if (r == 0)
+		*ret = info;
+	return r;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* internal.h - the engine's parts, for each other. */
+#ifndef VK_ENGINE_INTERNAL_H
+#define VK_ENGINE_INTERNAL_H
+
+#include "cleanup.h"
+#include "compile.h"
+#include "engine.h"
+#include "hooks.h"
+#include "host.h"
+
+#define VK_PIN_ROOT VK_BPFFS "/vkernel"
+#define VK_STATE_ROOT "/run/vkernel"
+#define VK_SELFTEST_ID (VK_INSTANCES - 1)
+
+struct vkernel_bpf;
+struct vkernel_bpf__bss;
+
+/**
+ * struct vk_row - user space's knowledge of one instance; index = id, in VK_STATE_ROOT/index
+ * @name:     "" when free
+ * @mode:     enum vk_mode
+ * @n_layers: layers
+ * @placed:   it has entries in vk_places
+ * @slot:     image slot
+ * @needs:    VK_NEED_* of the image
+ * @image_bytes: bytes of the image in use
+ * @states:   states of its automaton
+ * @text:     number of the file that holds its policies' texts
+ * @hash:     of the image, to find equal ones
+ * @policies: names of the layers
+ *
+ * The file is mapped shared; it is changed only under the lock. It lives on a tmpfs, like the
+ * pins: both end with the boot.
+ */
+struct vk_row {
+	char name[65];
+	uint8_t mode;
+	uint8_t n_layers;
+	uint8_t placed;
+	uint32_t slot;
+	uint32_t needs;
+	uint32_t image_bytes;
+	uint32_t states;
+	uint32_t text;
+	uint64_t hash;
+	char policies[160];
+};
+
+enum vk_pinned_map {
+	VK_MAP_BSS,
+	VK_MAP_MEMBERS,
+	VK_MAP_SCRATCH,
+	VK_MAP_SMALL,
+	VK_MAP_MEDIUM,
+	VK_MAP_LARGE,
+	VK_MAP_PLACES,
+	VK_MAP_ANCHORS,
+	VK_MAP_MOUNTED,
+	VK_MAP_EVENTS,
+	VK_MAP_CAUSES,
+	VK_MAP_COUNT,
+};
+
+struct vk_engine {
+	bool writable;
+	int lock;
+	int maps[VK_MAP_COUNT];
+	struct vkernel_bpf__bss *bss;
+	size_t bss_size;
+	struct vk_row *rows;
+	enum vk_mechanism mechanism;
+};
+
+/* load.c: programs, maps, pins */
+int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
+int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
+/* Attaches what @needs asks for and is not attached yet. */
+int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
+/* Detaches what no instance needs; removes everything when there is no instance. */
+void vk_hooks_trim(struct vk_engine *eng);
+uint32_t vk_hooks_attached(void);
+int vk_iterate(const char *program, int (*fn)(const void *record, void *data), size_t size,
+	       void *data, struct vk_error *e);
+
+/* image.c: slots */
+int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
+		    uint32_t *ret_slot, struct vk_error *e);
+/* Frees the slot if no instance uses it; waits for programs that may still read it. */
+void vk_slot_release(struct vk_engine *eng, uint32_t slot);
+uint64_t vk_hash(const void *data, size_t len);
+
+/* store.c: rows and texts */
+int vk_store_open(struct vk_engine *eng, struct vk_error *e);
+void vk_store_close(struct vk_engine *eng);
+int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		   uint32_t *ret_text, struct vk_error *e);
+int vk_store_layers(uint32_t text, struct vk_policy **layers, size_t *ret_n, struct vk_error *e);
+void vk_store_trim(struct vk_engine *eng, uint32_t text);
+/* The id of @name: exact, or the only one it is a prefix of. */
+int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struct vk_error *e);
+
+/* instance.c */
+int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
+		     struct vk_error *e);
+int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state);
+
+/* selftest.c: provokes one real denial. */
+int vk_selftest(struct vk_engine *eng, struct vk_error *e);
+
+#endif

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * load.c - programs, maps and their pins.
+ *
+ *	/sys/fs/bpf/vkernel/maps/NAME     all maps, the global data among them
+ *	/sys/fs/bpf/vkernel/links/PROGRAM one link each
+ *
+ * The first set is made in a directory of another name and renamed when it is whole, so there is
+ * never half an engine. Hooks that a later policy needs are loaded against the pinned maps.
+ */
+#include "internal.h"
+
+#include <dirent.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "vkernel.skel.h"
+
+/* Bits of file->f_mode, by kernel: see vk_backing_bit. */
+#define FMODE_BACKING_6_5 (1u << 25)
+
+static const char *const map_names[VK_MAP_COUNT] = {
+	[VK_MAP_BSS] = "bss",
+	[VK_MAP_MEMBERS] = "vk_members",
+	[VK_MAP_SCRATCH] = "vk_scratch",
+	[VK_MAP_SMALL] = "vk_img_small",
+	[VK_MAP_MEDIUM] = "vk_img_medium",
+	[VK_MAP_LARGE] = "vk_img_large",
+	[VK_MAP_PLACES] = "vk_places",
+	[VK_MAP_ANCHORS] = "vk_anchors",
+	[VK_MAP_MOUNTED] = "vk_mounted",
+	[VK_MAP_EVENTS] = "vk_events",
+	[VK_MAP_CAUSES] = "vk_causes",
+};
+
+static void skeleton_freep(struct vkernel_bpf **s)
+{
+	vkernel_bpf__destroy(*s);
+}
+#define _cleanup_skeleton_ vk_cleanup(skeleton_freep)
+
+static void btf_freep(struct btf **b)
+{
+	btf__free(*b);
+}
+#define _cleanup_btf_ vk_cleanup(btf_freep)
+
+static struct bpf_map *skeleton_map(struct vkernel_bpf *s, enum vk_pinned_map m)
+{
+	if (m == VK_MAP_BSS)
+		return s->maps.bss;
+	return bpf_object__find_map_by_name(s->obj, map_names[m]);
+}
+
+/* Offset in bytes of a member of struct dentry, looked for through anonymous members. */
+static int member_offset(const struct btf *btf, int id, const char *name)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+	const struct btf_member *m;
+
+	if (!t || !btf_is_composite(t))
+		return -ENOENT;
+	m = btf_members(t);
+	for (uint32_t i = 0; i < btf_vlen(t); i++, m++) {
+		const char *have = btf__name_by_offset(btf, m->name_off);
+		int offset = (int)btf_member_bit_offset(t, i) / 8, r;
+
+		if (have && strcmp(have, name) == 0)
+			return offset;
+		if (have && !have[0]) {
+			r = member_offset(btf, (int)m->type, name);
+			if (r >= 0)
+				return offset + r;
+		}
+	}
+	return -ENOENT;
+}
+
+/* What the programs must know of this kernel before they are loaded. */
+static int set_constants(struct vkernel_bpf *s, const struct btf *btf, struct vk_error *e)
+{
+	int dentry = btf__find_by_name_kind(btf, "dentry", BTF_KIND_STRUCT);
+	int r = dentry > 0 ? member_offset(btf, dentry, "d_shortname") : -ENOENT;
+
+	if (r < 0 && dentry > 0)
+		r = member_offset(btf, dentry, "d_iname");
+	if (r < 0)
+		return vk_error_set(e, EOPNOTSUPP,
+				    "struct dentry of this kernel has no short name");
+	s->rodata->vk_inline_off = (uint32_t)r;
+	if (btf__find_by_name_kind(btf, "backing_file_open", BTF_KIND_FUNC) > 0)
+		s->rodata->vk_backing_bit = FMODE_BACKING_6_5;
+	return 0;
+}
+
+static struct bpf_program *hook_program(struct vkernel_bpf *s, const struct vk_hook *h)
+{
+	return bpf_object__find_program_by_name(s->obj, h->program);
+}
+
+static void link_path(char *buf, size_t len, const char *root, const struct vk_hook *h)
+{
+	snprintf(buf, len, "%s/links/%s", root, h->program);
+}
+
+static bool is_attached(const struct vk_hook *h)
+{
+	char path[128];
+
+	link_path(path, sizeof(path), VK_PIN_ROOT, h);
+	return access(path, F_OK) == 0;
+}
+
+/* Marks for loading what @needs asks for and is not attached; returns how many. */
+static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
+			   uint32_t needs, bool fresh, bool *chosen, struct vk_error *e)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < vk_n_hooks; i++) {
+		const struct vk_hook *h = &vk_hooks[i];
+		struct bpf_program *p = hook_program(s, h);
+		char function[80];
+
+		bpf_program__set_autoload(p, false);
+		chosen[i] = false;
+		if (!vk_hook_wanted(h, needs) || (!fresh && is_attached(h)))
+			continue;
+		if (!vk_hook_available(h, m, btf)) {
+			if (h->optional)
+				continue;
+			return vk_error_set(e, EOPNOTSUPP,
+					    "this kernel has no hook %s, which decides about: %s",
+					    h->lsm, h->why);
+		}
+		if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_FMOD_RET) {
+			bpf_program__set_type(p, BPF_PROG_TYPE_TRACING);
+			bpf_program__set_expected_attach_type(p, BPF_MODIFY_RETURN);
+			vk_hook_function(h, function, sizeof(function));
+			if (bpf_program__set_attach_target(p, 0, function) < 0)
+				return vk_error_set(e, EOPNOTSUPP, "cannot target %s", function);
+		}
+		bpf_program__set_autoload(p, true);
+		chosen[i] = true;
+		n++;
+	}
+	return n;
+}
+
+static int attach_and_pin(struct vkernel_bpf *s, const char *root, const bool *chosen,
+			  struct vk_error *e)
+{
+	for (size_t i = 0; i < vk_n_hooks; i++) {
+		char path[128];
+		struct bpf_link *link;
+		int r;
+
+		if (!chosen[i])
+			continue;
+		link = bpf_program__attach(hook_program(s, &vk_hooks[i]));
+		if (!link)
+			return vk_error_set(e, errno, "cannot attach %s to %s: %s",
+					    vk_hooks[i].program, vk_hooks[i].lsm, strerror(errno));
+		link_path(path, sizeof(path), root, &vk_hooks[i]);
+		r = bpf_link__pin(link, path);
+		bpf_link__destroy(link);
+		if (r < 0)
+			return vk_error_set(e, -r, "cannot pin %s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
+static int load_skeleton(struct vkernel_bpf *s, struct vk_error *e)
+{
+	int r = vkernel_bpf__load(s);
+
+	if (r == 0)
+		return 0;
+	vk_error_set(e, -r, "the kernel refuses our programs: %s", strerror(-r));
+	if (r == -EPERM)
+		vk_error_advise(e, "run \"vkernel check\" to see what this kernel allows");
+	else
+		vk_error_advise(e, "set VKERNEL_DEBUG=1 to see the verifier's reason, and report it");
+	return r;
+}
+
+static int ensure_bpffs(struct vk_error *e)
+{
+	struct statfs fs;
+
+	if (statfs(VK_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount("bpf", VK_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
+		int code = errno;
+
+		vk_error_set(e, code, "the bpf file system is not mounted on %s, and mounting it "
+				      "fails: %s", VK_BPFFS, strerror(code));
+		vk_error_advise(e, "mount it: mount -t bpf bpf %s", VK_BPFFS);
+		return -code;
+	}
+	return 0;
+}
+
+/* Removes a pin directory of ours, two levels deep. */
+static void remove_pins(const char *root)
+{
+	static const char *const parts[] = {"links", "maps"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char dir[128], path[400];
+		struct dirent *d;
+		DIR *list;
+
+		snprintf(dir, sizeof(dir), "%s/%s", root, parts[i]);
+		list = opendir(dir);
+		while (list && (d = readdir(list))) {
+			if (d->d_name[0] == '.')
+				continue;
+			snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
+			unlink(path);
+		}
+		if (list)
+			closedir(list);
+		rmdir(dir);
+	}
+	rmdir(root);
+}
+
+static int make_pin_dirs(const char *root, struct vk_error *e)
+{
+	char path[128];
+
+	remove_pins(root);
+	if (mkdir(root, 0700) < 0)
+		goto fail;
+	snprintf(path, sizeof(path), "%s/links", root);
+	if (mkdir(path, 0700) < 0)
+		goto fail;
+	snprintf(path, sizeof(path), "%s/maps", root);
+	if (mkdir(path, 0700) < 0)
+		goto fail;
+	return 0;
+fail:
+	return vk_error_set(e, errno, "cannot make %s: %s", root, strerror(errno));
+}
+
+static int pin_maps(struct vkernel_bpf *s, const char *root, struct vk_error *e)
+{
+	for (int m = 0; m < VK_MAP_COUNT; m++) {
+		char path[128];
+		int r;
+
+		snprintf(path, sizeof(path), "%s/maps/%s", root, map_names[m]);
+		r = bpf_obj_pin(bpf_map__fd(skeleton_map(s, m)), path);
+		if (r < 0)
+			return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* The kernel's encoding of a device number, as in super_block.s_dev. */
+static uint32_t kernel_dev(dev_t dev)
+{
+	return (uint32_t)(((dev >> 8 & 0xfff) << 20) | (dev & 0xff) | (dev >> 12 & 0xfff00));
+}
+
+int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e)
+{
+	static const char root[] = VK_BPFFS "/vkernel.new";
+	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
+	_cleanup_btf_ struct btf *btf = NULL;
+	bool chosen[128];
+	struct stat st;
+	int r;
+
+	(void)eng;
+	r = ensure_bpffs(e);
+	if (r < 0)
+		return r;
+	btf = btf__load_vmlinux_btf();
+	s = vkernel_bpf__open();
+	if (!btf || !s)
+		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
+	r = set_constants(s, btf, e);
+	if (r < 0)
+		return r;
+	r = select_programs(s, host->mechanism, btf, 0, true, chosen, e);
+	if (r < 0)
+		return r;
+	r = load_skeleton(s, e);
+	if (r < 0)
+		return r;
+	r = make_pin_dirs(root, e);
+	if (r < 0)
+		return r;
+	if (stat(root, &st) < 0)
+		return vk_error_set(e, errno, "cannot stat %s", root);
+	s->bss->vk_abi = VK_KERN_ABI;
+	s->bss->vk_mechanism = host->mechanism;
+	s->bss->vk_bpffs_dev = kernel_dev(st.st_dev);
+	r = pin_maps(s, root, e);
+	if (r == 0)
+		r = attach_and_pin(s, root, chosen, e);
+	if (r == 0 && rename(root, VK_PIN_ROOT) < 0)
+		r = vk_error_set(e, errno, "cannot rename %s: %s", root, strerror(errno));
+	if (r < 0)
+		remove_pins(root);
+	return r;
+}
+
+int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (access(VK_PIN_ROOT, F_OK) < 0)
+		return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
+				    errno == EACCES ? "root privileges are needed"
+						    : "there are no instances on this host");
+	for (int m = 0; m < VK_MAP_COUNT; m++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), VK_PIN_ROOT "/maps/%s", map_names[m]);
+		eng->maps[m] = bpf_obj_get(path);
+		if (eng->maps[m] < 0)
+			return vk_error_set(e, errno == ENOENT ? EPROTO : errno,
+					    "cannot open %s: %s", path, strerror(errno));
+	}
+	if (bpf_obj_get_info_by_fd(eng->maps[VK_MAP_BSS], &info, &len) < 0)
+		return vk_error_set(e, errno, "cannot look at our own data");
+	if (info.value_size != sizeof(struct vkernel_bpf__bss)) {
+		vk_error_set(e, EPROTO, "the pins in %s belong to another version of vkernel",
+			     VK_PIN_ROOT);
+		vk_error_advise(e, "remove all instances with that version first");
+		return -EPROTO;
+	}
+	eng->bss_size = (info.value_size + page - 1) / page * page;
+	eng->bss = mmap(NULL, eng->bss_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			eng->maps[VK_MAP_BSS], 0);
+	if (eng->bss == MAP_FAILED) {
+		eng->bss = NULL;
+		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
+	}
+	if (eng->bss->vk_abi != VK_KERN_ABI)
+		return vk_error_set(e, EPROTO, "the pins in %s belong to another version of vkernel",
+				    VK_PIN_ROOT);
+	eng->mechanism = eng->bss->vk_mechanism;
+	return 0;
+}
+
+int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+{
+	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
+	_cleanup_btf_ struct btf *btf = NULL;
+	bool chosen[128], missing = false;
+	int r;
+
+	for (size_t i = 0; i < vk_n_hooks; i++)
+		missing |= vk_hook_wanted(&vk_hooks[i], needs) && !is_attached(&vk_hooks[i]);
+	if (!missing)
+		return 0;
+	btf = btf__load_vmlinux_btf();
+	s = vkernel_bpf__open();
+	if (!btf || !s)
+		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
+	r = set_constants(s, btf, e);
+	if (r < 0)
+		return r;
+	r = select_programs(s, eng->mechanism, btf, needs, false, chosen, e);
+	if (r <= 0)
+		return r;
+	for (int m = 0; m < VK_MAP_COUNT; m++)
+		if (bpf_map__reuse_fd(skeleton_map(s, m), eng->maps[m]) < 0)
+			return vk_error_set(e, EPROTO, "map %s does not fit", map_names[m]);
+	r = load_skeleton(s, e);
+	if (r < 0)
+		return r;
+	return attach_and_pin(s, VK_PIN_ROOT, chosen, e);
+}
+
+void vk_hooks_trim(struct vk_engine *eng)
+{
+	uint32_t needs = 0;
+	bool any = false;
+
+	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+		if (eng->rows[id].name[0]) {
+			any = true;
+			needs |= eng->rows[id].needs;
+		}
+	if (!any) {
+		remove_pins(VK_PIN_ROOT);
+		return;
+	}
+	for (size_t i = 0; i < vk_n_hooks; i++) {
+		char path[128];
+
+		if (vk_hook_wanted(&vk_hooks[i], needs))
+			continue;
+		link_path(path, sizeof(path), VK_PIN_ROOT, &vk_hooks[i]);
+		unlink(path);
+	}
+}
+
+uint32_t vk_hooks_attached(void)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < vk_n_hooks; i++)
+		n += vk_hooks[i].kind != VK_HOOK_ITERATES && is_attached(&vk_hooks[i]);
+	return n;
+}
+
+int vk_iterate(const char *program, int (*fn)(const void *record, void *data), size_t size,
+	       void *data, struct vk_error *e)
+{
+	_cleanup_close_ int link = -1, iter = -1;
+	char path[128], buf[8192];
+	size_t have = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), VK_PIN_ROOT "/links/%s", program);
+	link = bpf_obj_get(path);
+	if (link < 0)
+		return vk_error_set(e, errno, "cannot open %s: %s", path, strerror(errno));
+	iter = bpf_iter_create(link);
+	if (iter < 0)
+		return vk_error_set(e, errno, "cannot run %s: %s", program, strerror(errno));
+	for (;;) {
+		size_t used = 0;
+
+		n = read(iter, buf + have, sizeof(buf) - have);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return vk_error_set(e, errno, "reading %s: %s", program, strerror(errno));
+		if (n == 0)
+			return 0;
+		have += (size_t)n;
+		for (; fn && size && have - used >= size; used += size) {
+			int r = fn(buf + used, data);
+
+			if (r)
+				return r;
+		}
+		if (!fn)
+			used = have;
+		memmove(buf, buf + used, have - used);
+		have -= used;
+	}
+}

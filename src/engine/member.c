@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* member.c - who belongs to an instance: marking, attaching, joining by place, listing. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <bpf/bpf.h>
+
+#include "vkernel.skel.h"
+
+int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state)
+{
+	struct vk_member m = {.vki = id, .state = state};
+	int r = bpf_map_update_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m, BPF_NOEXIST);
+
+	r = r < 0 ? -errno : 0;
+	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+static int member_error(struct vk_error *e, int r)
+{
+	if (r == -EEXIST || r == -EBUSY) {
+		vk_error_set(e, EALREADY, "the process is a member of an instance already");
+		vk_error_advise(e, "a member cannot change instances; \"vkernel update\" changes "
+				   "the rules of its instance");
+		return -EALREADY;
+	}
+	if (r == -ESRCH || r == -EBADF || r == -ENOENT)
+		return vk_error_set(e, ESRCH, "the process has ended");
+	return vk_error_set(e, -r, "cannot make it a member: %s", strerror(-r));
+}
+
+int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
+				  struct vk_error *e)
+{
+	int r = vk_member_set(eng, pidfd, id, VK_MEMBER_PENDING);
+
+	return r < 0 ? member_error(e, r) : 0;
+}
+
+int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *ret_count,
+		       struct vk_error *e)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	uint32_t total = 0, added;
+	struct vk_member m;
+	int r;
+
+	if (pidfd < 0)
+		return vk_error_set(e, errno == EINVAL ? ESRCH : errno, "there is no process %d",
+				    (int)pid);
+	if (bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m) == 0)
+		return member_error(e, -EEXIST);
+	eng->bss->vk_attach_vki = id;
+	eng->bss->vk_attach_tgid = (uint32_t)pid;
+	/* Each pass joins children of members; those born later inherit. */
+	do {
+		eng->bss->vk_attach_added = 0;
+		r = vk_iterate("vk_attach", NULL, 0, NULL, e);
+		added = __atomic_load_n(&eng->bss->vk_attach_added, __ATOMIC_SEQ_CST);
+		total += added;
+	} while (r == 0 && added);
+	eng->bss->vk_attach_tgid = 0;
+	eng->bss->vk_attach_vki = 0;
+	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
+	if (r < 0)
+		return r;
+	if (!total)
+		return vk_error_set(e, ESRCH, "process %d has ended", (int)pid);
+	if (ret_count)
+		*ret_count = total;
+	return 0;
+}
+
+static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *place,
+		     struct vk_error *e)
+{
+	eng->rows[id].placed = 1;
+	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return vk_error_set(e, EEXIST, "that place belongs to an instance already");
+	return vk_error_set(e, errno, "cannot record the place: %s", strerror(errno));
+}
+
+int vk_instance_join_cgroup(struct vk_engine *eng, uint32_t id, const char *path,
+			    struct vk_error *e)
+{
+	struct vk_place place = {.kind = VK_PLACE_CGROUP};
+	struct {
+		struct file_handle fh;
+		uint64_t id;
+	} handle = {.fh = {.handle_bytes = sizeof(uint64_t)}};
+	int mount_id;
+
+	/* The file handle of a cgroup directory is its 64-bit id, which is never reused. */
+	if (name_to_handle_at(AT_FDCWD, path, &handle.fh, &mount_id, 0) < 0)
+		return vk_error_set(e, errno, "%s is no cgroup v2 directory: %s", path,
+				    strerror(errno));
+	place.id = *(uint64_t *)handle.fh.f_handle;
+	return add_place(eng, id, &place, e);
+}
+
+int vk_instance_join_mntns(struct vk_engine *eng, uint32_t id, pid_t pid, struct vk_error *e)
+{
+	struct vk_place place = {.kind = VK_PLACE_MNTNS};
+	int r;
+
+	eng->bss->vk_mntns_wanted = (uint32_t)pid;
+	eng->bss->vk_mntns_found = 0;
+	r = vk_iterate("vk_list", NULL, 0, NULL, e);
+	place.id = eng->bss->vk_mntns_found;
+	eng->bss->vk_mntns_wanted = 0;
+	if (r < 0)
+		return r;
+	if (!place.id)
+		return vk_error_set(e, ESRCH, "there is no process %d", (int)pid);
+	return add_place(eng, id, &place, e);
+}
+
+struct member_walk {
+	uint32_t id;
+	int (*fn)(const struct vk_member_line *line, void *data);
+	void *data;
+};
+
+static int member_line(const void *record, void *data)
+{
+	const struct vk_member_line *line = record;
+	struct member_walk *w = data;
+
+	if (w->id && line->vki != w->id)
+		return 0;
+	return w->fn(line, w->data);
+}
+
+int vk_members(struct vk_engine *eng, uint32_t id,
+	       int (*fn)(const struct vk_member_line *line, void *data), void *data,
+	       struct vk_error *e)
+{
+	struct member_walk w = {.id = id, .fn = fn, .data = data};
+
+	(void)eng;
+	return vk_iterate("vk_list", member_line, sizeof(struct vk_member_line), &w, e);
+}
+
+struct member_counts {
+	uint32_t *active;
+	uint32_t *pending;
+};
+
+static int count_line(const void *record, void *data)
+{
+	const struct vk_member_line *line = record;
+	struct member_counts *c = data;
+	uint32_t *count = line->state == VK_MEMBER_ACTIVE ? c->active : c->pending;
+
+	/* A process counts once, by its leader. */
+	if (count && line->vki < VK_INSTANCES && line->tgid == line->tid)
+		count[line->vki]++;
+	return 0;
+}
+
+int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
+		     struct vk_error *e)
+{
+	struct member_counts c = {.active = active, .pending = pending};
+
+	(void)eng;
+	return vk_iterate("vk_list", count_line, sizeof(struct vk_member_line), &c, e);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * store.c - what only user space knows of instances: names, modes, and the texts of policies,
+ * which explain denials later.
+ *
+ *	/run/vkernel/index       struct vk_row[VK_INSTANCES], mapped
+ *	/run/vkernel/texts/N     the layers of one or more instances, JSON
+ *	/run/vkernel/lock        held while anything is changed
+ *
+ * Equal layers are stored once. All of it lives exactly as long as the pins: until the next boot.
+ */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "parse.h"
+
+static void json_freep(json_t **j)
+{
+	json_decref(*j);
+}
+#define _cleanup_json_ vk_cleanup(json_freep)
+
+int vk_store_open(struct vk_engine *eng, struct vk_error *e)
+{
+	_cleanup_close_ int fd = -1;
+	size_t size = sizeof(struct vk_row) * VK_INSTANCES;
+
+	if (eng->writable) {
+		mkdir(VK_STATE_ROOT, 0700);
+		mkdir(VK_STATE_ROOT "/texts", 0700);
+		eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (eng->lock < 0)
+			return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/lock: %s",
+					    strerror(errno));
+		while (flock(eng->lock, LOCK_EX) < 0)
+			if (errno != EINTR)
+				return vk_error_set(e, errno, "cannot lock " VK_STATE_ROOT);
+	}
+	fd = open(VK_STATE_ROOT "/index", eng->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC,
+		  0600);
+	if (fd < 0)
+		return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/index: %s",
+				    strerror(errno));
+	if (eng->writable && ftruncate(fd, (off_t)size) < 0)
+		return vk_error_set(e, errno, "cannot write " VK_STATE_ROOT "/index: %s",
+				    strerror(errno));
+	eng->rows = mmap(NULL, size, eng->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+			 fd, 0);
+	if (eng->rows == MAP_FAILED) {
+		eng->rows = NULL;
+		return vk_error_set(e, errno, "cannot map " VK_STATE_ROOT "/index: %s",
+				    strerror(errno));
+	}
+	return 0;
+}
+
+void vk_store_close(struct vk_engine *eng)
+{
+	if (eng->rows)
+		munmap(eng->rows, sizeof(struct vk_row) * VK_INSTANCES);
+	if (eng->lock >= 0)
+		close(eng->lock);
+	eng->rows = NULL;
+	eng->lock = -1;
+}
+
+/* "built-in NAME" or "/etc/vkernel/policies/NAME.yaml": the NAME by which `use:` may know it. */
+static void base_name(char *buf, size_t len, const char *file)
+{
+	const char *start = file + strlen(file);
+
+	while (start > file && start[-1] != '/' && start[-1] != ' ')
+		start--;
+	snprintf(buf, len, "%s", start);
+	buf[strcspn(buf, ".")] = '\0';
+}
+
+/* Collects a policy's used sets under the names that `use:` may know them by. */
+static int collect_uses(json_t *uses, const struct vk_policy *p)
+{
+	for (size_t i = 0; i < p->n_uses; i++) {
+		const struct vk_policy *u = p->uses[i];
+		json_t *o = json_pack("{s:s, s:s%}", "file", u->file, "text", u->text, u->text_len);
+		char base[128];
+		int r;
+
+		base_name(base, sizeof(base), u->file);
+		r = json_object_set(uses, u->name, o);
+		if (r == 0 && !json_object_get(uses, base))
+			r = json_object_set(uses, base, o);
+		json_decref(o);
+		if (r < 0 || collect_uses(uses, u) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static json_t *layers_to_json(const struct vk_policy *const *layers, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *uses = json_object();
+
+		if (collect_uses(uses, layers[i]) < 0 ||
+		    json_array_append_new(list, json_pack("{s:s, s:s%, s:i, s:o}", "file",
+							  layers[i]->file, "text", layers[i]->text,
+							  layers[i]->text_len, "mode",
+							  (int)layers[i]->mode, "uses", uses)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static void text_path(char *buf, size_t len, uint32_t text)
+{
+	snprintf(buf, len, VK_STATE_ROOT "/texts/%u", text);
+}
+
+static bool file_holds(const char *path, const char *data, size_t len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *have = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || (size_t)st.st_size != len)
+		return false;
+	have = malloc(len + 1);
+	return have && read(fd, have, len) == (ssize_t)len && memcmp(have, data, len) == 0;
+}
+
+int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		   uint32_t *ret_text, struct vk_error *e)
+{
+	_cleanup_json_ json_t *list = layers_to_json(layers, n);
+	_cleanup_free_ char *data = list ? json_dumps(list, JSON_COMPACT) : NULL;
+	_cleanup_close_ int fd = -1;
+	char path[64], temp[80];
+	uint32_t text;
+	size_t len;
+
+	(void)eng;
+	if (!data)
+		return vk_error_set(e, ENOMEM, "no memory to store the policies");
+	len = strlen(data);
+	/* The number is the hash; another text of the same hash moves on by one. */
+	for (text = (uint32_t)vk_hash(data, len) | 1;; text += 2) {
+		text_path(path, sizeof(path), text);
+		if (access(path, F_OK) < 0)
+			break;
+		if (file_holds(path, data, len)) {
+			*ret_text = text;
+			return 0;
+		}
+	}
+	snprintf(temp, sizeof(temp), "%s.new", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, data, len) != (ssize_t)len || rename(temp, path) < 0) {
+		int code = errno ? errno : ENOSPC;
+
+		unlink(temp);
+		return vk_error_set(e, code, "cannot write %s: %s", path, strerror(code));
+	}
+	*ret_text = text;
+	return 0;
+}
+
+static int stored_use(const char *name, char **ret_text, size_t *ret_len, char **ret_file,
+		      void *data)
+{
+	json_t *use = json_object_get(data, name);
+	const char *text = json_string_value(json_object_get(use, "text"));
+	const char *file = json_string_value(json_object_get(use, "file"));
+
+	if (!text || !file)
+		return -ENOENT;
+	*ret_text = strdup(text);
+	*ret_file = strdup(file);
+	if (!*ret_text || !*ret_file) {
+		free(*ret_text);
+		free(*ret_file);
+		return -ENOMEM;
+	}
+	*ret_len = strlen(text);
+	return 0;
+}
+
+int vk_store_layers(uint32_t text, struct vk_policy **layers, size_t *ret_n, struct vk_error *e)
+{
+	_cleanup_json_ json_t *list = NULL;
+	json_error_t je;
+	char path[64];
+	size_t i;
+	int r = 0;
+
+	text_path(path, sizeof(path), text);
+	list = json_load_file(path, 0, &je);
+	if (!json_is_array(list) || json_array_size(list) > VK_MAX_LAYERS)
+		return vk_error_set(e, EIO, "cannot read %s", path);
+	for (i = 0; i < json_array_size(list) && r == 0; i++) {
+		json_t *o = json_array_get(list, i);
+		const char *doc = json_string_value(json_object_get(o, "text"));
+		const char *file = json_string_value(json_object_get(o, "file"));
+
+		layers[i] = NULL;
+		if (!doc || !file)
+			r = vk_error_set(e, EIO, "%s is damaged", path);
+		else
+			r = vk_policy_parse(file, doc, strlen(doc), stored_use,
+					    json_object_get(o, "uses"), &layers[i], e);
+		if (r == 0)
+			layers[i]->mode = (enum vk_mode)json_integer_value(json_object_get(o, "mode"));
+	}
+	if (r < 0) {
+		while (i-- > 0)
+			vk_policy_free(layers[i]);
+		return r;
+	}
+	*ret_n = i;
+	return 0;
+}
+
+void vk_store_trim(struct vk_engine *eng, uint32_t text)
+{
+	char path[64];
+
+	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+		if (eng->rows[id].name[0] && eng->rows[id].text == text)
+			return;
+	text_path(path, sizeof(path), text);
+	unlink(path);
+}
+
+int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struct vk_error *e)
+{
+	size_t len = strlen(name);
+	uint32_t found = 0, matches = 0;
+
+	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+		const char *have = eng->rows[id].name;
+
+		if (!have[0] || strncmp(have, name, len) != 0)
+			continue;
+		if (strcmp(have, name) == 0) {
+			*ret_id = id;
+			return 0;
+		}
+		found = id;
+		matches++;
+	}
+	if (matches == 1 && len > 0) {
+		*ret_id = found;
+		return 0;
+	}
+	if (matches > 1 && len > 0) {
+		vk_error_set(e, ENOTUNIQ, "%u instances have names that begin with \"%s\"", matches,
+			     name);
+		vk_error_advise(e, "give more of the name; \"vkernel ps\" lists them");
+		return -ENOTUNIQ;
+	}
+	vk_error_set(e, ENOENT, "there is no instance \"%s\"", name);
+	vk_error_advise(e, "\"vkernel ps\" lists the instances");
+	return -ENOENT;
+}
