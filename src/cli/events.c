@@ -56,31 +56,14 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-struct name_of {
-	uint32_t id;
-	char name[65];
-};
-
-static int match_id(const struct vk_info *info, void *data)
-{
-	struct name_of *n = data;
-
-	if (info->id != n->id)
-		return 0;
-	snprintf(n->name, sizeof(n->name), "%s", info->name);
-	return 1;
-}
-
 static void fetch(struct reader *r, struct cached *c, const struct vk_event *ev)
 {
-	struct name_of n = {.id = ev->vki};
 	struct vk_error ignored = {0};
 
 	vk_info_free(&c->info);
 	c->info = (struct vk_info){.id = ev->vki};
 	c->tried = ev->rule;
-	if (vk_instance_list(r->eng, false, match_id, &n, &ignored) == 1)
-		vk_instance_get(r->eng, n.name, &c->info, &ignored);
+	vk_instance_get_id(r->eng, ev->vki, &c->info, &ignored);
 	/* Removed since: only its number is left. */
 	if (!c->info.name[0])
 		snprintf(c->info.name, sizeof(c->info.name), "#%u", ev->vki);

@@ -44,7 +44,7 @@ static int set_up(struct vk_engine *eng, struct vk_error *e)
 	if (r == 0)
 		r = vk_selftest(eng, e);
 	if (r < 0)
-		vk_hooks_trim(eng); /* no instances: removes the pins */
+		vk_pins_remove();
 	return r;
 }
 
@@ -117,7 +117,7 @@ int vk_stats_get(struct vk_engine *eng, struct vk_stats *ret, struct vk_error *e
 		const struct vk_row *row = &eng->rows[id];
 		uint8_t *mark;
 
-		if (!row->name[0])
+		if (!row->used)
 			continue;
 		mark = &seen[VK_SLOT_CLASS(row->slot) * VK_SLOTS + VK_SLOT_INDEX(row->slot)];
 		st.images += !*mark;

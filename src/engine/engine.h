@@ -129,6 +129,9 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 /* By name or unique prefix. -ENOENT, -ENOTUNIQ. Release with vk_info_free. */
 int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,
 		    struct vk_error *e);
+/* By id; also one that has ended, for its last events: name, policies and layers. -ENOENT. */
+int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret,
+		       struct vk_error *e);
 /* @id 0: all instances. */
 int vk_members(struct vk_engine *eng, uint32_t id,
 	       int (*fn)(const struct vk_member_line *line, void *data), void *data,

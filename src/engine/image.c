@@ -64,7 +64,7 @@ static bool slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_ima
 static bool slot_used(struct vk_engine *eng, uint32_t slot)
 {
 	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].name[0] && eng->rows[id].slot == slot)
+		if (eng->rows[id].used && eng->rows[id].slot == slot)
 			return true;
 	return false;
 }
@@ -103,7 +103,7 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
 		const struct vk_row *row = &eng->rows[id];
 
-		if (!row->name[0] || VK_SLOT_CLASS(row->slot) != c)
+		if (!row->used || VK_SLOT_CLASS(row->slot) != c)
 			continue;
 		if (row->hash == hash && !used[VK_SLOT_INDEX(row->slot)] &&
 		    slot_holds(eng, row->slot, img)) {

@@ -100,7 +100,7 @@ static uint32_t free_id(struct vk_engine *eng)
 
 	for (uint32_t i = 1; i < VK_INSTANCES; i++) {
 		id = id + 1 >= VK_SELFTEST_ID ? 1 : id + 1;
-		if (!eng->rows[id].name[0])
+		if (!eng->rows[id].used)
 			return id;
 	}
 	return 0;
@@ -112,13 +112,13 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 {
 	__attribute__((cleanup(loaded_free))) struct loaded l = {0};
 	struct timespec now;
-	uint32_t id;
+	uint32_t id, text;
 	int r = check_name(name, e);
 
 	if (r < 0)
 		return r;
 	for (id = 1; id < VK_INSTANCES; id++)
-		if (strcmp(eng->rows[id].name, name) == 0) {
+		if (eng->rows[id].used && strcmp(eng->rows[id].name, name) == 0) {
 			vk_error_set(e, EEXIST, "there is an instance \"%s\" already", name);
 			vk_error_advise(e, "choose another name, or \"vkernel rm %s\"", name);
 			return -EEXIST;
@@ -131,13 +131,18 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 		return r;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
+	/* The id's earlier life ends here: its texts were kept for its last events. */
+	text = eng->rows[id].text;
 	memset(&eng->rows[id], 0, sizeof(struct vk_row));
+	if (text && text != l.text)
+		vk_store_trim(eng, text);
 	eng->bss->vk_instances[id].created_ns =
 		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	eng->bss->vk_instances[id].flags = VK_I_LIVE;
 	eng->bss->vk_last_id = id;
 	put_in_force(eng, id, layers, n, &l);
 	snprintf(eng->rows[id].name, sizeof(eng->rows[id].name), "%s", name);
+	eng->rows[id].used = 1;
 	*ret_id = id;
 	return 0;
 }
@@ -255,7 +260,7 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
 {
 	struct kill_members k = {0};
-	uint32_t id, slot, text;
+	uint32_t id, slot;
 	int r = vk_row_find(eng, name, &id, e);
 
 	if (r < 0)
@@ -272,12 +277,10 @@ int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struc
 		return -EBUSY;
 	}
 	slot = eng->rows[id].slot;
-	text = eng->rows[id].text;
 	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
 	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
-	memset(&eng->rows[id], 0, sizeof(struct vk_row));
+	eng->rows[id].used = 0;
 	vk_slot_release(eng, slot);
-	vk_store_trim(eng, text);
 	vk_hooks_trim(eng);
 	return 0;
 }
@@ -306,7 +309,7 @@ static int fill_info(struct vk_engine *eng, uint32_t id, bool with_layers, const
 	info->needs = row->needs;
 	info->counters = eng->bss->vk_instances[id];
 	for (uint32_t i = 1; i < VK_INSTANCES; i++)
-		info->slot_shared += eng->rows[i].name[0] && eng->rows[i].slot == row->slot;
+		info->slot_shared += eng->rows[i].used && eng->rows[i].slot == row->slot;
 	if (!with_layers)
 		return 0;
 	return vk_store_layers(row->text, info->layers, &info->n_layers, e);
@@ -325,7 +328,7 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 	for (uint32_t id = 1; r == 0 && id < VK_INSTANCES; id++) {
 		struct vk_info info;
 
-		if (!eng->rows[id].name[0])
+		if (!eng->rows[id].used)
 			continue;
 		r = fill_info(eng, id, with_layers, count, count + VK_INSTANCES, &info, e);
 		if (r == 0)
@@ -350,6 +353,23 @@ int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret
 		r = vk_members_count(eng, count, count + VK_INSTANCES, e);
 	if (r == 0)
 		r = fill_info(eng, id, true, count, count + VK_INSTANCES, &info, e);
+	if (r == 0)
+		*ret = info;
+	return r;
+}
+
+int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret,
+		       struct vk_error *e)
+{
+	_cleanup_free_ uint32_t *none = calloc(VK_INSTANCES, sizeof(*none));
+	struct vk_info info;
+	int r;
+
+	if (!none)
+		return vk_error_set(e, ENOMEM, "no memory");
+	if (id == 0 || id >= VK_INSTANCES || !eng->rows[id].name[0])
+		return vk_error_set(e, ENOENT, "there is no instance %u", id);
+	r = fill_info(eng, id, true, none, none, &info, e);
 	if (r == 0)
 		*ret = info;
 	return r;

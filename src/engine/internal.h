@@ -18,7 +18,9 @@ struct vkernel_bpf__bss;
 
 /**
  * struct vk_row - user space's knowledge of one instance; index = id, in VK_STATE_ROOT/index
- * @name:     "" when free
+ * @name:     its name; kept with the texts after its end, until the id is used again, so that its
+ *            last events can still be explained
+ * @used:     the instance exists
  * @mode:     enum vk_mode
  * @n_layers: layers
  * @placed:   it has entries in vk_places
@@ -38,6 +40,7 @@ struct vk_row {
 	uint8_t mode;
 	uint8_t n_layers;
 	uint8_t placed;
+	uint8_t used;
 	uint32_t slot;
 	uint32_t needs;
 	uint32_t image_bytes;
@@ -74,10 +77,11 @@ struct vk_engine {
 
 /* load.c: programs, maps, pins */
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
+void vk_pins_remove(void);
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
 /* Attaches what @needs asks for and is not attached yet. */
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
-/* Detaches what no instance needs; removes everything when there is no instance. */
+/* Detaches what no instance needs, all of it when there is none. Events stay to be read. */
 void vk_hooks_trim(struct vk_engine *eng);
 uint32_t vk_hooks_attached(void);
 int vk_iterate(const char *program, int (*fn)(const void *record, void *data), size_t size,

@@ -274,7 +274,7 @@ static uint32_t kernel_dev(dev_t dev)
 
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e)
 {
-	static const char root[] = VK_BPFFS "/vkernel.new";
+	static const char root[] = VK_BPFFS "/vkernel_new";
 	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
 	_cleanup_btf_ struct btf *btf = NULL;
 	bool chosen[128];
@@ -316,6 +316,11 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	return r;
 }
 
+void vk_pins_remove(void)
+{
+	remove_pins(VK_PIN_ROOT);
+}
+
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -337,7 +342,8 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 	}
 	if (bpf_obj_get_info_by_fd(eng->maps[VK_MAP_BSS], &info, &len) < 0)
 		return vk_error_set(e, errno, "cannot look at our own data");
-	if (info.value_size != sizeof(struct vkernel_bpf__bss)) {
+	/* The section ends with its last variable, the struct with its alignment. */
+	if ((info.value_size + 7) / 8 * 8 != (sizeof(struct vkernel_bpf__bss) + 7) / 8 * 8) {
 		vk_error_set(e, EPROTO, "the pins in %s belong to another version of vkernel",
 			     VK_PIN_ROOT);
 		vk_error_advise(e, "remove all instances with that version first");
@@ -393,18 +399,15 @@ void vk_hooks_trim(struct vk_engine *eng)
 	bool any = false;
 
 	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].name[0]) {
+		if (eng->rows[id].used) {
 			any = true;
 			needs |= eng->rows[id].needs;
 		}
-	if (!any) {
-		remove_pins(VK_PIN_ROOT);
-		return;
-	}
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		char path[128];
 
-		if (vk_hook_wanted(&vk_hooks[i], needs))
+		if (vk_hooks[i].kind == VK_HOOK_ITERATES ||
+		    (any && vk_hook_wanted(&vk_hooks[i], needs)))
 			continue;
 		link_path(path, sizeof(path), VK_PIN_ROOT, &vk_hooks[i]);
 		unlink(path);

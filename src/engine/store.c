@@ -234,8 +234,8 @@ void vk_store_trim(struct vk_engine *eng, uint32_t text)
 	char path[64];
 
 	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].name[0] && eng->rows[id].text == text)
-			return;
+		if (eng->rows[id].text == text)
+			return; /* also of an instance that has ended */
 	text_path(path, sizeof(path), text);
 	unlink(path);
 }
@@ -248,7 +248,7 @@ int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struc
 	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
 		const char *have = eng->rows[id].name;
 
-		if (!have[0] || strncmp(have, name, len) != 0)
+		if (!eng->rows[id].used || strncmp(have, name, len) != 0)
 			continue;
 		if (strcmp(have, name) == 0) {
 			*ret_id = id;
