@@ -194,11 +194,14 @@ static int wait_for(const struct child *c)
 }
 
 /* Nothing is said when all went as expected. */
-static void leave(struct vk_engine *eng, const char *name)
+static void leave(const char *name)
 {
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	struct vk_error e = {0};
-	int r = vk_instance_remove(eng, name, false, &e);
+	int r = vk_engine_open(&eng, 0, &e);
 
+	if (r == 0)
+		r = vk_instance_remove(eng, name, false, &e);
 	if (r == -EBUSY)
 		fprintf(stderr,
 			"vkernel: instance %s stays: it has members "
@@ -208,8 +211,8 @@ static void leave(struct vk_engine *eng, const char *name)
 		cli_report(&e);
 }
 
-static int run_in(struct vk_engine *eng, struct child *c, const struct settings *set,
-		  const struct cli_policies *policies, const char *name)
+static int run_in(struct child *c, const struct settings *set, const struct cli_policies *policies,
+		  const char *name)
 {
 	int code = 0, status;
 
@@ -218,32 +221,34 @@ static int run_in(struct vk_engine *eng, struct child *c, const struct settings 
 		return CLI_RUN_FAILED;
 	}
 	if (read(c->failed, &code, sizeof(code)) == sizeof(code)) {
-		exec_failed(set, policies, code);
+		status = exec_failed(set, policies, code);
 		end_child(c);
-		vk_instance_remove(eng, name, false, NULL);
-		return code == ENOENT ? CLI_RUN_NOT_FOUND : CLI_RUN_NOT_EXECUTABLE;
+		leave(name);
+		return status;
 	}
 	status = wait_for(c);
 	c->pid = -1;
 	if (!set->keep)
-		leave(eng, name);
+		leave(name);
 	return status;
 }
 
-static int prepare(struct vk_engine **eng, const struct child *c, const struct settings *set,
+/* The engine is open, and others are locked out, only here: the command may run for months. */
+static int prepare(const struct child *c, const struct settings *set,
 		   const struct cli_policies *policies, char name[65], struct vk_error *e)
 {
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_progress_ struct cli_progress progress = cli_progress_begin("loading the policy");
 	uint32_t id;
-	int r = vk_engine_open(eng, VK_OPEN_CREATE, e);
+	int r = vk_engine_open(&eng, VK_OPEN_CREATE, e);
 
 	if (r == 0)
-		r = create(*eng, set, policies, name, &id, e);
+		r = create(eng, set, policies, name, &id, e);
 	if (r < 0)
 		return r;
-	r = vk_instance_confine_next_exec(*eng, id, c->pidfd, e);
+	r = vk_instance_confine_next_exec(eng, id, c->pidfd, e);
 	if (r < 0)
-		vk_instance_remove(*eng, name, false, NULL);
+		vk_instance_remove(eng, name, false, NULL);
 	return r;
 }
 
@@ -269,7 +274,6 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 static int run(const struct cli_command *cmd, int argc, char **argv)
 {
 	_cleanup_policies_ struct cli_policies policies = {0};
-	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	vk_cleanup(end_child) struct child child = {-1, -1, -1, -1, {{0}}};
 	struct settings set = {0};
 	struct vk_error e = {0};
@@ -278,11 +282,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	parse(cmd, argc, argv, &set);
 	if (cli_policies_load(&policies, set.policies.names, set.policies.n, &e) < 0 ||
 	    start_child(&child, set.command, &e) < 0 ||
-	    prepare(&eng, &child, &set, &policies, name, &e) < 0) {
+	    prepare(&child, &set, &policies, name, &e) < 0) {
 		cli_report(&e);
 		return CLI_RUN_FAILED;
 	}
-	return run_in(eng, &child, &set, &policies, name);
+	return run_in(&child, &set, &policies, name);
 }
 
 const struct cli_command cli_run = {
