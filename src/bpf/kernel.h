@@ -74,6 +74,8 @@ struct nsproxy {
 };
 struct super_block {
 	u32 s_dev;
+	unsigned long s_magic;
+	void *s_fs_info;
 };
 struct inode {
 	u16 i_mode;
@@ -126,6 +128,7 @@ struct file {
 };
 struct fs_struct {
 	struct path root;
+	struct path pwd;
 };
 typedef struct {
 	u32 val;
@@ -216,6 +219,7 @@ struct bpf_iter__task {
 #define S_IFSOCK 0140000
 #define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
 #define MNT_INTERNAL 0x4000
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define PROT_WRITE 2
 #define PROT_EXEC 4
 #define MAP_SHARED 1

@@ -118,6 +118,14 @@ struct {
 	__type(value, u32);
 } vk_mounted SEC(".maps");
 
+/* Credentials under which overlay file systems do their own work. key: cred; value: super block. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u64);
+} vk_creators SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -157,6 +165,7 @@ __u32 vk_inode_gen[VK_INODE_BUCKETS];
 __u32 vk_abi;	   /* VK_KERN_ABI of the engine that made the pins */
 __u32 vk_mechanism;  /* enum vk_mechanism, decided when the pins were made */
 __u32 vk_next_view;  /* last view handed out */
+__u32 vk_ovl_cred;  /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
 __u32 vk_last_id;	   /* last instance id handed out, so that ids are reused late */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */
 __u32 vk_bpffs_dev;  /* s_dev of the bpf file system that holds our pins */

@@ -56,6 +56,7 @@ static int load_layers(struct vk_engine *eng, const struct vk_policy *const *lay
 	if (r < 0)
 		return r;
 	l->hash = vk_hash(l->img, l->img->size);
+	vk_modules_refresh(eng);
 	r = vk_hooks_ensure(eng, l->img->needs, e);
 	if (r < 0)
 		return r;

@@ -60,6 +60,7 @@ enum vk_pinned_map {
 	VK_MAP_PLACES,
 	VK_MAP_ANCHORS,
 	VK_MAP_MOUNTED,
+	VK_MAP_CREATORS,
 	VK_MAP_EVENTS,
 	VK_MAP_CAUSES,
 	VK_MAP_COUNT,
@@ -84,6 +85,8 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
 /* Detaches what no instance needs, all of it when there is none. Events stay to be read. */
 void vk_hooks_trim(struct vk_engine *eng);
 uint32_t vk_hooks_attached(void);
+/* Tells the programs about kernel modules that were loaded since. */
+void vk_modules_refresh(struct vk_engine *eng);
 int vk_iterate(const char *program, int (*fn)(const void *record, void *data), size_t size,
 	       void *data, struct vk_error *e);
 

@@ -37,6 +37,7 @@ static const char *const map_names[VK_MAP_COUNT] = {
 	[VK_MAP_PLACES] = "vk_places",
 	[VK_MAP_ANCHORS] = "vk_anchors",
 	[VK_MAP_MOUNTED] = "vk_mounted",
+	[VK_MAP_CREATORS] = "vk_creators",
 	[VK_MAP_EVENTS] = "vk_events",
 	[VK_MAP_CAUSES] = "vk_causes",
 };
@@ -361,6 +362,21 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 				    VK_PIN_ROOT);
 	eng->mechanism = eng->bss->vk_mechanism;
 	return 0;
+}
+
+void vk_modules_refresh(struct vk_engine *eng)
+{
+	_cleanup_btf_ struct btf *base = NULL, *overlay = NULL;
+	int id, offset;
+
+	if (eng->bss->vk_ovl_cred || access("/sys/kernel/btf/overlay", R_OK) < 0)
+		return;
+	base = btf__load_vmlinux_btf();
+	overlay = base ? btf__parse_split("/sys/kernel/btf/overlay", base) : NULL;
+	id = overlay ? btf__find_by_name_kind(overlay, "ovl_fs", BTF_KIND_STRUCT) : -ENOENT;
+	offset = id > 0 ? member_offset(overlay, id, "creator_cred") : -ENOENT;
+	if (offset > 0)
+		eng->bss->vk_ovl_cred = (uint32_t)offset;
 }
 
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
