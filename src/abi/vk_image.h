@@ -39,9 +39,9 @@
 #define VK_IMAGE_ABI 1
 #define VK_IMAGE_HEADER 16384
 #define VK_ROW_UNIT 32
-#define VK_VERDICTS 480	 /* distinct verdicts of one image; more is a compile error */
+#define VK_VERDICTS 480 /* distinct verdicts of one image; more is a compile error */
 #define VK_NET_RULES 128 /* bind/connect rules of one image, all layers together */
-#define VK_FAMILIES 64	 /* address families; the last one stands for all from it on */
+#define VK_FAMILIES 64 /* address families; the last one stands for all from it on */
 #define VK_MAX_LAYERS 8
 #define VK_MAX_COMPONENTS 32 /* policies in one image: layers plus the sets they use */
 
@@ -103,12 +103,12 @@ enum vk_scope { VK_SCOPE_NONE = 0, VK_SCOPE_OWN = 1, VK_SCOPE_ALL = 2 };
 
 /* One bit per kernel facility that a policy can switch off as a whole. */
 enum vk_switch {
-	VK_SW_BPF = 1u << 0,	  /* bpf(2) */
-	VK_SW_PERF = 1u << 1,	  /* perf_event_open(2) */
-	VK_SW_MODULES = 1u << 2,  /* loading, and causing the kernel to load, modules */
-	VK_SW_KEYS = 1u << 3,	  /* keyrings: add_key, request_key, keyctl */
+	VK_SW_BPF = 1u << 0, /* bpf(2) */
+	VK_SW_PERF = 1u << 1, /* perf_event_open(2) */
+	VK_SW_MODULES = 1u << 2, /* loading, and causing the kernel to load, modules */
+	VK_SW_KEYS = 1u << 3, /* keyrings: add_key, request_key, keyctl */
 	VK_SW_IO_URING = 1u << 4, /* io_uring instances */
-	VK_SW_USERNS = 1u << 5,	  /* creating user namespaces (processes: userns) */
+	VK_SW_USERNS = 1u << 5, /* creating user namespaces (processes: userns) */
 };
 #define VK_SW_ALL 0x3fu
 
@@ -117,17 +117,17 @@ enum vk_switch {
  * A bit is set exactly if some component can deny or report something there.
  */
 enum vk_need {
-	VK_NEED_OPEN = 1u << 0,	     /* READ, WRITE, APPEND */
-	VK_NEED_EXEC = 1u << 1,	     /* EXEC */
-	VK_NEED_MODIFY = 1u << 2,    /* CREATE .. MKNOD: names in directories */
-	VK_NEED_TRUNCATE = 1u << 3,  /* TRUNCATE */
-	VK_NEED_CHMOD = 1u << 4,     /* CHMOD, CHOWN */
-	VK_NEED_IOCTL = 1u << 5,     /* IOCTL */
-	VK_NEED_MMAP = 1u << 6,	     /* MMAP_EXEC, or APPEND granted somewhere without WRITE */
-	VK_NEED_CAPABLE = 1u << 7,   /* capability ceiling */
-	VK_NEED_SOCKET = 1u << 8,    /* socket families and types */
-	VK_NEED_INET = 1u << 9,	     /* bind and connect rules */
-	VK_NEED_UNIX = 1u << 10,     /* UNIX_CONNECT, UNIX_BIND */
+	VK_NEED_OPEN = 1u << 0, /* READ, WRITE, APPEND */
+	VK_NEED_EXEC = 1u << 1, /* EXEC */
+	VK_NEED_MODIFY = 1u << 2, /* CREATE .. MKNOD: names in directories */
+	VK_NEED_TRUNCATE = 1u << 3, /* TRUNCATE */
+	VK_NEED_CHMOD = 1u << 4, /* CHMOD, CHOWN */
+	VK_NEED_IOCTL = 1u << 5, /* IOCTL */
+	VK_NEED_MMAP = 1u << 6, /* MMAP_EXEC, or APPEND granted somewhere without WRITE */
+	VK_NEED_CAPABLE = 1u << 7, /* capability ceiling */
+	VK_NEED_SOCKET = 1u << 8, /* socket families and types */
+	VK_NEED_INET = 1u << 9, /* bind and connect rules */
+	VK_NEED_UNIX = 1u << 10, /* UNIX_CONNECT, UNIX_BIND */
 	VK_NEED_PTRACE = 1u << 11,
 	VK_NEED_SIGNAL = 1u << 12,
 	VK_NEED_MOUNT = 1u << 13,

@@ -18,7 +18,7 @@
 #define VK_KERN_ABI 1
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
-#define VK_SLOTS 16384	   /* images of each size class */
+#define VK_SLOTS 16384 /* images of each size class */
 #define VK_SLOT_INDEX(slot) ((slot)&0x3fffu)
 #define VK_SLOT_CLASS(slot) (((slot) >> 14) & 3u)
 #define VK_SLOT(class_, index) ((__u32)(class_) << 14 | (index))
@@ -87,7 +87,7 @@ struct vk_place {
 #define VK_ANCHOR_PATH 232
 enum vk_anchor_flag {
 	VK_ANCHOR_AMBIGUOUS = 1u << 0, /* two names for one root dentry: not usable upward */
-	VK_ANCHOR_LONG = 1u << 1,      /* the mount point's name exceeds VK_ANCHOR_PATH */
+	VK_ANCHOR_LONG = 1u << 1, /* the mount point's name exceeds VK_ANCHOR_PATH */
 };
 
 /* Key: a mount (by its address) or, for walks that go up past unknown mounts, a root dentry. */
@@ -158,11 +158,11 @@ enum vk_op {
 
 enum vk_event_verdict { VK_EVENT_DENIED = 1, VK_EVENT_AUDITED = 2 };
 enum vk_name_class {
-	VK_NAME_NONE = 0,    /* the operation has no path */
-	VK_NAME_KNOWN = 1,   /* named by an anchor */
+	VK_NAME_NONE = 0, /* the operation has no path */
+	VK_NAME_KNOWN = 1, /* named by an anchor */
 	VK_NAME_FOREIGN = 2, /* named by a mount point the instance did not start with */
-	VK_NAME_ANON = 3,    /* in no file system tree */
-	VK_NAME_LOST = 4,    /* no name could be computed: denied */
+	VK_NAME_ANON = 3, /* in no file system tree */
+	VK_NAME_LOST = 4, /* no name could be computed: denied */
 };
 
 #define VK_EVENT_PATH 1024
@@ -222,7 +222,7 @@ _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
  * under data or stamps of another never match.
  */
 struct vk_member_slot {
-	__u64 key;  /* task address ^ mix of data, plus the task's start time */
+	__u64 key; /* task address ^ mix of data, plus the task's start time */
 	__u64 data; /* instance id << 32 | membership generation */
 };
 struct vk_name_slot {

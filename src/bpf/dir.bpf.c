@@ -31,7 +31,8 @@ int BPF_PROG(vk_mknod, const struct path *dir, struct dentry *dentry, u16 mode, 
 	if (type == S_IFREG || type == 0)
 		return vk_check_name(dir->mnt, dentry, VK_OP_CREATE, VK_R_CREATE);
 	if (type == S_IFSOCK)
-		return vk_check_name(dir->mnt, dentry, VK_OP_UNIX_BIND, VK_R_UNIX_BIND | VK_R_MKNOD);
+		return vk_check_name(dir->mnt, dentry, VK_OP_UNIX_BIND,
+				     VK_R_UNIX_BIND | VK_R_MKNOD);
 	return vk_check_name(dir->mnt, dentry, VK_OP_MKNOD, VK_R_MKNOD);
 }
 
@@ -100,7 +101,7 @@ int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
 	if (r)
 		return r; /* deny: not under this name */
 	/* deny: the new name would grant a right that the old one does not */
-	return vk_judge(&c, VK_OP_LINK, (u32)new, old & 0xffffffff, EXDEV, new_dentry, mnt);
+	return vk_judge(&c, VK_OP_LINK, (u32) new, old & 0xffffffff, EXDEV, new_dentry, mnt);
 }
 
 /* A column of a name's row: 0, its verdict; class_of[byte], the entry that follows on the byte. */
@@ -124,7 +125,7 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 	old = vk_name_rights(c, from) & 0xffffffff;
 	new = vk_name_rights(c, to) & 0xffffffff;
 	if (!S_ISDIR(inode->i_mode))
-		return vk_judge(c, VK_OP_RENAME, (u32)new, old, EXDEV, to_dentry, mnt);
+		return vk_judge(c, VK_OP_RENAME, (u32) new, old, EXDEV, to_dentry, mnt);
 	if (VK_NAME_CLASS(from) == VK_NAME_CLASS(to) &&
 	    vk_column(c, from, 0) == vk_column(c, to, 0) &&
 	    vk_column(c, from, slash) == vk_column(c, to, slash))

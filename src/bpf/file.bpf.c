@@ -113,14 +113,16 @@ int BPF_PROG(vk_fcntl, struct file *file, unsigned int cmd, unsigned long arg)
 SEC("lsm/file_ioctl")
 int BPF_PROG(vk_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL, EACCES);
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
+			     EACCES);
 }
 
 /* ioctl from 32-bit code; a hook of its own since 6.8 (commit f1bb47a31dff). */
 SEC("lsm/file_ioctl_compat")
 int BPF_PROG(vk_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL, EACCES);
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
+			     EACCES);
 }
 
 SEC("lsm/path_truncate")

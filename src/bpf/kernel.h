@@ -139,11 +139,19 @@ typedef struct {
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	kuid_t euid;
+	struct {
+	} cap_permitted;
+	struct {
+	} cap_effective;
+	void *user_ns;
 };
 struct bpf_local_storage;
 struct task_struct {
 	int pid;
 	int tgid;
+	unsigned int flags;
+	void *io_uring;
 	u64 start_time;
 	char comm[16];
 	struct task_struct *real_parent;
@@ -219,6 +227,7 @@ struct bpf_iter__task {
 #define S_IFSOCK 0140000
 #define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
 #define MNT_INTERNAL 0x4000
+#define PF_IO_WORKER 0x10
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define PROT_WRITE 2
 #define PROT_EXEC 4

@@ -44,7 +44,7 @@ static __noinline u32 vk_place_of(struct task_struct *task)
 	vki = bpf_map_lookup_elem(&vk_places, &place);
 	if (vki)
 		return *vki;
-	/* A cgroup made below a member cgroup belongs to it. Level 0 is the root. */
+		/* A cgroup made below a member cgroup belongs to it. Level 0 is the root. */
 #pragma unroll
 	for (int level = 1; level <= 8; level++) {
 		place.id = bpf_get_current_ancestor_cgroup_id(level);
@@ -86,8 +86,7 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 			init.vki = vk_place_of(task);
 		if (!init.vki)
 			return 0; /* allow: not marked, and at no instance's place */
-		m = bpf_task_storage_get(&vk_members, task, &init,
-					 BPF_LOCAL_STORAGE_GET_F_CREATE);
+		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!m)
 			return -EAGAIN; /* deny: it would run unbound */
 	}

@@ -82,8 +82,7 @@ static __always_inline void vk_stamp_read(struct vk_call *c, u64 inode, struct v
 {
 	ret->one = (c->rule & 0xffffffff00000000ull) |
 		   vk_read_once(vk_inode_gen[vk_inode_bucket(inode)]);
-	ret->two = (u64)vk_read_once(vk_dir_gen) << 32 |
-		   (u32)c->task->nsproxy->mnt_ns->event;
+	ret->two = (u64)vk_read_once(vk_dir_gen) << 32 | (u32)c->task->nsproxy->mnt_ns->event;
 }
 
 static __always_inline u64 vk_slot_mix(u64 data, u64 one, u64 two)
@@ -234,7 +233,8 @@ static __always_inline const struct vk_verdict *vk_verdict_of(struct vk_call *c,
 	u64 off = (VK_NAME_ENTRY(name) & c->mask) * VK_ROW_UNIT;
 	u64 index = *(const u16 *)(img + VK_IMAGE_HEADER + off);
 
-	if (index >= VK_VERDICTS) /* the compiler's validator rules it out; a bound for the verifier */
+	if (index >=
+	    VK_VERDICTS) /* the compiler's validator rules it out; a bound for the verifier */
 		index = 0;
 	return &vk_image(c)->verdicts[index];
 }

@@ -166,8 +166,8 @@ static __noinline int vk_check_inet(struct vk_call *c, struct sock *sk, const vo
 /* Feeds a kernel string to the automaton from its start: abstract socket names. */
 static __noinline u32 vk_abstract_name(struct vk_call *c, const void *name, u32 len)
 {
-	struct vk_scratch *s = bpf_task_storage_get(&vk_scratch, c->task, NULL,
-						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct vk_scratch *s =
+		bpf_task_storage_get(&vk_scratch, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!s) {
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);

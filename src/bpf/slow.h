@@ -396,7 +396,8 @@ __attribute__((noinline)) int vk_slow_feed(u64 rule)
  * Leaves the name in the task's scratch buffer and returns its class; VK_NAME_LOST when there is
  * none, which denies.
  */
-static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry, struct vfsmount *mnt)
+static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry,
+					 struct vfsmount *mnt)
 {
 	struct vk_scratch *s;
 	u32 class;

@@ -18,7 +18,7 @@ struct {
 
 #define VK_PATH 4096
 enum vk_walk_kind {
-	VK_WALK_MOUNT = 0,  /* to the mount's root */
+	VK_WALK_MOUNT = 0, /* to the mount's root */
 	VK_WALK_UPWARD = 1, /* past it, to the nearest anchored dentry of the file system */
 	VK_WALK_ACROSS = 2, /* across mounts, to the top of the mount tree */
 };
@@ -158,17 +158,17 @@ struct {
 struct vk_instance vk_instances[VK_INSTANCES];
 struct vk_member_slot vk_member_slots[VK_MEMBER_SLOTS];
 struct vk_name_slot vk_file_slots[VK_FILE_SLOTS]; /* data: allow | audit << 32 */
-struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS];	  /* data: entry | class << 16 */
+struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS]; /* data: entry | class << 16 */
 __u32 vk_inode_gen[VK_INODE_BUCKETS];
 
 /* Written by the engine. */
-__u32 vk_abi;	   /* VK_KERN_ABI of the engine that made the pins */
-__u32 vk_mechanism;  /* enum vk_mechanism, decided when the pins were made */
-__u32 vk_next_view;  /* last view handed out */
-__u32 vk_ovl_cred;  /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
-__u32 vk_last_id;	   /* last instance id handed out, so that ids are reused late */
+__u32 vk_abi; /* VK_KERN_ABI of the engine that made the pins */
+__u32 vk_mechanism; /* enum vk_mechanism, decided when the pins were made */
+__u32 vk_next_view; /* last view handed out */
+__u32 vk_ovl_cred; /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
+__u32 vk_last_id; /* last instance id handed out, so that ids are reused late */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */
-__u32 vk_bpffs_dev;  /* s_dev of the bpf file system that holds our pins */
+__u32 vk_bpffs_dev; /* s_dev of the bpf file system that holds our pins */
 
 /* Moves of dentries: begun and ended; dir_gen counts the ended ones of directories, and mounts. */
 __u32 vk_move_begin;
@@ -178,13 +178,13 @@ __u32 vk_dir_gen;
 /* Checks that failed for internal reasons (each denied), by place; for stats and bug reports. */
 __u64 vk_fail[16];
 enum vk_fail_site {
-	VK_FAIL_IMAGE = 1,    /* no image in the instance's slot */
-	VK_FAIL_SCRATCH = 2,  /* no memory for working space */
-	VK_FAIL_LONG = 3,     /* name longer than VK_PATH or a mount chain too deep */
-	VK_FAIL_RACE = 4,     /* the name kept changing while it was read */
-	VK_FAIL_LOST = 5,     /* a dentry tied to no tree */
-	VK_FAIL_FORK = 6,     /* no memory for a child's record */
-	VK_FAIL_ANCHOR = 7,   /* no memory for an anchor */
+	VK_FAIL_IMAGE = 1, /* no image in the instance's slot */
+	VK_FAIL_SCRATCH = 2, /* no memory for working space */
+	VK_FAIL_LONG = 3, /* name longer than VK_PATH or a mount chain too deep */
+	VK_FAIL_RACE = 4, /* the name kept changing while it was read */
+	VK_FAIL_LOST = 5, /* a dentry tied to no tree */
+	VK_FAIL_FORK = 6, /* no memory for a child's record */
+	VK_FAIL_ANCHOR = 7, /* no memory for an anchor */
 };
 
 #endif

@@ -49,7 +49,8 @@ static __always_inline u32 vk_current_vki(struct task_struct *task)
 	u64 key = vk_key(task);
 	u64 start = task->start_time;
 	u32 gen = vk_read_once(vk_member_gen);
-	struct vk_member_slot *slot = &vk_member_slots[(key * VK_MIX >> 40) & (VK_MEMBER_SLOTS - 1)];
+	struct vk_member_slot *slot =
+		&vk_member_slots[(key * VK_MIX >> 40) & (VK_MEMBER_SLOTS - 1)];
 	u64 data = vk_read_once(slot->data);
 
 	if (vk_read_once(slot->key) == (key ^ data * VK_MIX) + start && (u32)data == gen)

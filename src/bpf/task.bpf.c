@@ -105,6 +105,22 @@ static __always_inline bool vk_mount_trusted(struct vk_call *c, u64 mnt)
 	       !bpf_map_lookup_elem(&vk_mounted, &ns);
 }
 
+#define vk_cred_field(addr, field) vk_probe64((addr) + bpf_core_field_offset(struct cred, field))
+
+/*
+ * Whether @cred may be a copy that overlayfs made of @creator, as it does to create a file with
+ * its owner's fsuid. A member's own credentials may look the same, but only io_uring lets a task
+ * choose to work under others than its current ones.
+ */
+static __always_inline bool vk_cred_derived(struct task_struct *task, u64 cred, u64 creator)
+{
+	return !task->io_uring && !(task->flags & PF_IO_WORKER) &&
+	       vk_cred_field(cred, user_ns) == vk_cred_field(creator, user_ns) &&
+	       vk_cred_field(cred, cap_effective) == vk_cred_field(creator, cap_effective) &&
+	       vk_cred_field(cred, cap_permitted) == vk_cred_field(creator, cap_permitted) &&
+	       (u32)vk_cred_field(cred, euid) == (u32)vk_cred_field(creator, euid);
+}
+
 /*
  * Whether the kernel works under the credentials of the mounter of an overlay file system, as
  * overlayfs does for its own files (whiteouts, trusted xattrs), on behalf of a member whose own
@@ -114,7 +130,7 @@ static __always_inline bool vk_mount_trusted(struct vk_call *c, u64 mnt)
  */
 static __noinline bool vk_overlay_works(struct vk_call *c, u64 cred)
 {
-	u64 *known = bpf_map_lookup_elem(&vk_creators, &cred), path[2], sb;
+	u64 *known = bpf_map_lookup_elem(&vk_creators, &cred), path[2], sb, creator;
 
 	if (known)
 		return vk_creator_of(*known) == cred;
@@ -124,10 +140,13 @@ static __noinline bool vk_overlay_works(struct vk_call *c, u64 cred)
 	path[1] = vk_probe64(path[1] + bpf_core_field_offset(struct fs_struct, pwd.mnt));
 	for (int i = 0; i < 2; i++) {
 		sb = vk_probe64(path[i] + bpf_core_field_offset(struct vfsmount, mnt_sb));
-		if (vk_creator_of(sb) != cred || !vk_mount_trusted(c, path[i]))
+		creator = vk_creator_of(sb);
+		if (!creator || !vk_mount_trusted(c, path[i]))
 			continue;
-		bpf_map_update_elem(&vk_creators, &cred, &sb, BPF_ANY);
-		return true;
+		if (creator == cred)
+			bpf_map_update_elem(&vk_creators, &cred, &sb, BPF_ANY);
+		if (creator == cred || vk_cred_derived(c->task, cred, creator))
+			return true;
 	}
 	return false;
 }

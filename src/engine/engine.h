@@ -22,10 +22,10 @@ enum vk_support { VK_NO = 0, VK_YES = 1, VK_UNKNOWN = 2 };
 
 /* One line of `vkernel check`. */
 struct vk_feature {
-	const char *id;	    /* "lsm-bpf", "fmod-ret", "preempt", "btf", "bpffs", "privilege", ... */
-	const char *title;  /* what it is, for people */
+	const char *id; /* "lsm-bpf", "fmod-ret", "preempt", "btf", "bpffs", "privilege", ... */
+	const char *title; /* what it is, for people */
 	enum vk_support ok;
-	char detail[192];   /* what was found, and why it matters when it is missing */
+	char detail[192]; /* what was found, and why it matters when it is missing */
 };
 
 #define VK_MAX_FEATURES 32
@@ -58,7 +58,7 @@ const char *vk_mechanism_name(enum vk_mechanism m);
 struct vk_engine;
 
 enum vk_open_flag {
-	VK_OPEN_CREATE = 1,    /* set up maps and core hooks when absent, after the self-test */
+	VK_OPEN_CREATE = 1, /* set up maps and core hooks when absent, after the self-test */
 	VK_OPEN_READ_ONLY = 2, /* for ps, show, stats: no lock, nothing is created */
 };
 
@@ -130,8 +130,7 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,
 		    struct vk_error *e);
 /* By id; also one that has ended, for its last events: name, policies and layers. -ENOENT. */
-int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret,
-		       struct vk_error *e);
+int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret, struct vk_error *e);
 /* @id 0: all instances. */
 int vk_members(struct vk_engine *eng, uint32_t id,
 	       int (*fn)(const struct vk_member_line *line, void *data), void *data,
@@ -140,10 +139,10 @@ int vk_members(struct vk_engine *eng, uint32_t id,
 /* What would be attached for @needs here: calls @fn per hook. Needs no engine. */
 struct vk_hook_plan {
 	const char *program;
-	const char *hook;	/* kernel function or LSM hook it sits on */
+	const char *hook; /* kernel function or LSM hook it sits on */
 	enum vk_mechanism mechanism;
 	bool available;
-	const char *why;	/* what it decides */
+	const char *why; /* what it decides */
 };
 int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 		  int (*fn)(const struct vk_hook_plan *plan, void *data), void *data);

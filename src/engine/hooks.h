@@ -9,8 +9,8 @@
 #include "engine.h"
 
 enum vk_hook_kind {
-	VK_HOOK_DECIDES,  /* lsm, or fmod_ret on the security_* function */
-	VK_HOOK_WATCHES,  /* fentry or fexit: decides nothing */
+	VK_HOOK_DECIDES, /* lsm, or fmod_ret on the security_* function */
+	VK_HOOK_WATCHES, /* fentry or fexit: decides nothing */
 	VK_HOOK_ITERATES, /* read by the engine */
 };
 

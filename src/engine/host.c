@@ -145,8 +145,9 @@ static int load_probe(enum bpf_prog_type type, enum bpf_attach_type attach, int 
 static void explain_load(char *buf, size_t len, int r)
 {
 	if (r == -EPERM)
-		snprintf(buf, len, "the kernel refuses to load it although we are root: it is "
-				   "locked down, or bpf(2) is restricted");
+		snprintf(buf, len,
+			 "the kernel refuses to load it although we are root: it is "
+			 "locked down, or bpf(2) is restricted");
 	else
 		snprintf(buf, len, "loading fails: %s", strerror(-r));
 }

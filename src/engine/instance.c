@@ -359,8 +359,7 @@ int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret
 	return r;
 }
 
-int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret,
-		       struct vk_error *e)
+int vk_instance_get_id(struct vk_engine *eng, uint32_t id, struct vk_info *ret, struct vk_error *e)
 {
 	_cleanup_free_ uint32_t *none = calloc(VK_INSTANCES, sizeof(*none));
 	struct vk_info info;

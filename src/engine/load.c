@@ -189,7 +189,8 @@ static int load_skeleton(struct vkernel_bpf *s, struct vk_error *e)
 	if (r == -EPERM)
 		vk_error_advise(e, "run \"vkernel check\" to see what this kernel allows");
 	else
-		vk_error_advise(e, "set VKERNEL_DEBUG=1 to see the verifier's reason, and report it");
+		vk_error_advise(e,
+				"set VKERNEL_DEBUG=1 to see the verifier's reason, and report it");
 	return r;
 }
 
@@ -202,8 +203,10 @@ static int ensure_bpffs(struct vk_error *e)
 	if (mount("bpf", VK_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
 		int code = errno;
 
-		vk_error_set(e, code, "the bpf file system is not mounted on %s, and mounting it "
-				      "fails: %s", VK_BPFFS, strerror(code));
+		vk_error_set(e, code,
+			     "the bpf file system is not mounted on %s, and mounting it "
+			     "fails: %s",
+			     VK_BPFFS, strerror(code));
 		vk_error_advise(e, "mount it: mount -t bpf bpf %s", VK_BPFFS);
 		return -code;
 	}
@@ -330,8 +333,8 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 
 	if (access(VK_PIN_ROOT, F_OK) < 0)
 		return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
-				    errno == EACCES ? "root privileges are needed"
-						    : "there are no instances on this host");
+				    errno == EACCES ? "root privileges are needed" :
+						      "there are no instances on this host");
 	for (int m = 0; m < VK_MAP_COUNT; m++) {
 		char path[128];
 
@@ -358,7 +361,8 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
 	}
 	if (eng->bss->vk_abi != VK_KERN_ABI)
-		return vk_error_set(e, EPROTO, "the pins in %s belong to another version of vkernel",
+		return vk_error_set(e, EPROTO,
+				    "the pins in %s belong to another version of vkernel",
 				    VK_PIN_ROOT);
 	eng->mechanism = eng->bss->vk_mechanism;
 	return 0;

@@ -35,8 +35,7 @@ static int member_error(struct vk_error *e, int r)
 	return vk_error_set(e, -r, "cannot make it a member: %s", strerror(-r));
 }
 
-int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
-				  struct vk_error *e)
+int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd, struct vk_error *e)
 {
 	int r = vk_member_set(eng, pidfd, id, VK_MEMBER_PENDING);
 
@@ -166,8 +165,7 @@ static int count_line(const void *record, void *data)
 	return 0;
 }
 
-int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
-		     struct vk_error *e)
+int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending, struct vk_error *e)
 {
 	struct member_counts c = {.active = active, .pending = pending};
 

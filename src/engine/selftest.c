@@ -82,8 +82,9 @@ static int run_child(struct vk_engine *eng, struct vk_error *e)
 		     "self-test: programs are attached by %s, but a denial that must happen did "
 		     "not (%s)",
 		     vk_mechanism_name(eng->mechanism),
-		     WIFEXITED(status) && WEXITSTATUS(status) == 2 ? "a member's child got through"
-								   : "a member got through");
+		     WIFEXITED(status) && WEXITSTATUS(status) == 2 ?
+			     "a member's child got through" :
+			     "a member got through");
 	vk_error_advise(e, "\"vkernel check\" shows what is missing; please report this");
 	return -EOPNOTSUPP;
 }

@@ -43,8 +43,8 @@ int vk_store_open(struct vk_engine *eng, struct vk_error *e)
 			if (errno != EINTR)
 				return vk_error_set(e, errno, "cannot lock " VK_STATE_ROOT);
 	}
-	fd = open(VK_STATE_ROOT "/index", eng->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC,
-		  0600);
+	fd = open(VK_STATE_ROOT "/index",
+		  eng->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/index: %s",
 				    strerror(errno));
@@ -110,10 +110,10 @@ static json_t *layers_to_json(const struct vk_policy *const *layers, size_t n)
 		json_t *uses = json_object();
 
 		if (collect_uses(uses, layers[i]) < 0 ||
-		    json_array_append_new(list, json_pack("{s:s, s:s%, s:i, s:o}", "file",
-							  layers[i]->file, "text", layers[i]->text,
-							  layers[i]->text_len, "mode",
-							  (int)layers[i]->mode, "uses", uses)) < 0) {
+		    json_array_append_new(
+			    list, json_pack("{s:s, s:s%, s:i, s:o}", "file", layers[i]->file,
+					    "text", layers[i]->text, layers[i]->text_len, "mode",
+					    (int)layers[i]->mode, "uses", uses)) < 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -218,7 +218,8 @@ int vk_store_layers(uint32_t text, struct vk_policy **layers, size_t *ret_n, str
 			r = vk_policy_parse(file, doc, strlen(doc), stored_use,
 					    json_object_get(o, "uses"), &layers[i], e);
 		if (r == 0)
-			layers[i]->mode = (enum vk_mode)json_integer_value(json_object_get(o, "mode"));
+			layers[i]->mode =
+				(enum vk_mode)json_integer_value(json_object_get(o, "mode"));
 	}
 	if (r < 0) {
 		while (i-- > 0)
