@@ -7,11 +7,12 @@
  * policy needs (src/engine/hooks.c has the table). Each starts with the exit for tasks that are
  * bound by no instance; each return says whether it allows or denies, and why.
  */
+/* clang-format off: the order counts */
 #include "kernel.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
 
 #define VK_BPF
 #include "vk_kern.h"
@@ -20,18 +21,19 @@
 const volatile __u32 vk_backing_bit; /* FMODE_BACKING of this kernel, 0: none (before 6.5) */
 const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct dentry */
 
-#include "decide.h"
-#include "name.h"
 #include "state.h"
 #include "subject.h"
+#include "name.h"
+#include "decide.h"
 
-#include "cache.bpf.c"
-#include "dir.bpf.c"
-#include "file.bpf.c"
 #include "guard.bpf.c"
 #include "member.bpf.c"
+#include "cache.bpf.c"
+#include "file.bpf.c"
+#include "dir.bpf.c"
 #include "mount.bpf.c"
-#include "net.bpf.c"
 #include "task.bpf.c"
+#include "net.bpf.c"
+/* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";
