@@ -29,7 +29,7 @@ teardown() {
 
 # A member that waits until its standard input ends, of instance NAME.
 start_member() { # name policy
-	"$vkernel" run --name "$1" -p "$2" -- sleep 100 &
+	"$vkernel" run --name "$1" -p "$2" -- sleep 100 3>&- &
 	for _ in {1..100}; do
 		[[ $("$vkernel" ps --members) == *sleep* ]] && return
 		sleep 0.1
@@ -77,7 +77,7 @@ start_member() { # name policy
 
 @test "run: signals are passed on" {
 	"$vkernel" run --name sig -p no-shadow.yaml -- \
-		sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out &
+		sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out 3>&- &
 	pid=$!
 	until grep -q ready out; do sleep 0.1; done
 	kill -TERM "$pid"
@@ -88,11 +88,11 @@ start_member() { # name policy
 
 @test "run: a daemon keeps its instance, and one line says so" {
 	run "$vkernel" run --name daemon -p no-shadow.yaml -- \
-		sh -c 'setsid sleep 100 </dev/null >/dev/null 2>&1 &'
+		sh -c 'setsid sleep 100 </dev/null >/dev/null 2>&1 3>&- &'
 	is 0 "vkernel: instance daemon stays: it has members (vkernel rm --kill daemon ends them)"
 	run "$vkernel" rm daemon
 	[ "$status" -eq 1 ]
-	has "vkernel rm --kill daemon"
+	has "--kill"
 	run "$vkernel" rm --kill daemon
 	is 0 ""
 	run "$vkernel" ps --quiet
@@ -131,7 +131,7 @@ read -r _
 cat /etc/shadow
 END
 	mkfifo go
-	sh reader.sh <go &
+	sh reader.sh <go 3>&- &
 	pid=$!
 	exec 5>go
 	"$vkernel" attach live "$pid"
@@ -151,8 +151,10 @@ END
 }
 
 @test "attach: a running process, its threads and children" {
-	sh -c 'sleep 100 & wait' &
+	# Without descriptor 3: bats waits for all who have it.
+	sh -c 'sleep 100 & wait' 3>&- &
 	pid=$!
+	until pgrep -P "$pid" >/dev/null; do sleep 0.05; done
 	run "$vkernel" attach att -p no-shadow.yaml "$pid"
 	is 0 "2 threads joined att"
 	run "$vkernel" ps --members
@@ -172,7 +174,7 @@ END
 	mkfifo q
 	: >answers
 	"$vkernel" run --name chg -p no-shadow.yaml -- sh -c '
-		while read -r file; do cat "$file" >/dev/null 2>&1; echo $?; done' <q >>answers &
+		while read -r file; do cat "$file" >/dev/null 2>&1; echo $?; done' <q >>answers 3>&- &
 	exec 7>q
 	ask() { # file
 		cp answers answers.before
