@@ -7,7 +7,8 @@
  * policy needs (src/engine/hooks.c has the table). Each starts with the exit for tasks that are
  * bound by no instance; each return says whether it allows or denies, and why.
  */
-/* clang-format off: the order counts */
+/* The order counts. */
+/* clang-format off */
 #include "kernel.h"
 
 #include <bpf/bpf_helpers.h>
