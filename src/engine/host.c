@@ -303,15 +303,23 @@ void vk_host_check(struct vk_host *ret)
 	btf__free(btf);
 }
 
+/* Parsed once in the life of the process: it takes longer than all that asks it. */
+static const struct btf *kernel_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	return libbpf_get_error(btf) ? NULL : btf;
+}
+
 int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 		  int (*fn)(const struct vk_hook_plan *plan, void *data), void *data)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf *btf = kernel_btf();
 	enum vk_mechanism m = host->mechanism ? host->mechanism : VK_MECH_LSM;
 	int r = 0;
 
-	if (libbpf_get_error(btf))
-		btf = NULL;
 	for (size_t i = 0; r == 0 && i < vk_n_hooks; i++) {
 		const struct vk_hook *h = &vk_hooks[i];
 		char name[64];
@@ -329,6 +337,5 @@ int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 			plan.hook = vk_hook_function(h, name, sizeof(name));
 		r = fn(&plan, data);
 	}
-	btf__free(btf);
 	return r;
 }
