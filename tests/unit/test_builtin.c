@@ -158,7 +158,7 @@ TEST(nginx)
 {
 	static const struct row t[] = {
 		{"/usr/sbin/nginx", R | X | VK_R_MMAP_EXEC, M},
-		{"/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", R | X | VK_R_MMAP_EXEC, M},
+		{"/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", R | VK_R_MMAP_EXEC, M | X},
 		{"/usr/lib/x86_64-linux-gnu/libc.so.6", R | VK_R_MMAP_EXEC, M | X},
 		{"/usr/lib/nginx/modules/ngx_http_echo_module.so", R | VK_R_MMAP_EXEC, M | X},
 		{"/etc/nginx/nginx.conf", R, M | X},
