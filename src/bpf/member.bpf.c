@@ -35,6 +35,8 @@ static __noinline u32 vk_place_of(struct task_struct *task)
 	struct vk_place place = {.kind = VK_PLACE_MNTNS};
 	u32 *vki;
 
+	if (!vk_n_places)
+		return 0;
 	place.id = vk_mntns_of(task);
 	vki = bpf_map_lookup_elem(&vk_places, &place);
 	if (vki)

@@ -10,6 +10,7 @@ static __always_inline void vk_freeze_names(struct vk_call *c)
 	u64 ns = c->inst->mntns;
 	u32 one = 1;
 
+	__sync_fetch_and_or(&c->inst->flags, VK_I_MOUNTED);
 	if (ns)
 		bpf_map_update_elem(&vk_mounted, &ns, &one, BPF_ANY);
 	/* Mounts propagate: also where the task is now, if it left its instance's namespace. */

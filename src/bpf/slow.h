@@ -216,7 +216,7 @@ static __always_inline bool vk_anchor_take(struct vk_scratch *s, u64 m)
 		return false;
 	ns = s->ns;
 	ns_addr = vk_probe64(vk_mount_field(m, mnt_ns));
-	if (!ns || ns_addr < 4096 || vk_ns_id_addr(ns_addr) != ns ||
+	if (!ns || ns_addr < 4096 || vk_ns_id_addr(ns_addr) != ns || s->frozen ||
 	    bpf_map_lookup_elem(&vk_mounted, &ns))
 		return false;
 	top = vk_probe64(ns_addr + bpf_core_field_offset(struct mnt_namespace, root));
@@ -243,7 +243,8 @@ static __always_inline bool vk_anchor_take(struct vk_scratch *s, u64 m)
 	vk_walk(s, s->anchor.root, m, VK_WALK_ACROSS);
 	if (s->fail || s->seq != seq)
 		return false;
-	if (m == top)
+	/* Named "/": the mount under which the fast walk finds most files. */
+	if (len == 0 && !s->anchor.flags)
 		s->top = m;
 	if (!vk_anchor_store(s, m)) {
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_ANCHOR], 1);
@@ -260,7 +261,7 @@ static __always_inline struct vk_anchor *vk_anchor_of(struct vk_scratch *s, u64 
 
 	if (a) {
 		ns_addr = vk_probe64(vk_mount_field(m, mnt_ns));
-		if (ns_addr < 4096 || bpf_map_lookup_elem(&vk_mounted, &ns) ||
+		if (ns_addr < 4096 || s->frozen || bpf_map_lookup_elem(&vk_mounted, &ns) ||
 		    vk_probe64(ns_addr + bpf_core_field_offset(struct mnt_namespace, event)) ==
 			    a->event)
 			return a;
@@ -412,6 +413,7 @@ static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentr
 	if (mnt->mnt_flags & MNT_INTERNAL)
 		return VK_NAME_ANON;
 	s->ns = c->inst->mntns;
+	s->frozen = c->inst->flags & VK_I_MOUNTED;
 	s->dentry = (u64)dentry;
 	s->mount = (u64)mnt;
 	s->mount -= bpf_core_field_offset(struct mount, mnt);

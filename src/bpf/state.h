@@ -28,7 +28,8 @@ enum vk_walk_kind {
  * @dentry: address whose name is wanted
  * @mount:  address of the struct mount it is seen on
  * @ns:     the instance's mount namespace
- * @top:    set when the anchor taken is that of the namespace's root mount: its address
+ * @top:    set when the anchor taken is that of the mount named "/": its address
+ * @frozen: a member of the instance was allowed a mount operation: no anchor is taken any more
  * @d:      current dentry of the walk
  * @m:      current mount of the walk
  * @root:   root dentry of @m
@@ -59,6 +60,8 @@ struct vk_scratch {
 	u32 found;
 	u32 class;
 	u32 off;
+	u32 frozen;
+	u32 pad;
 	struct vk_anchor anchor;
 	char buf[VK_PATH + 264];
 };
@@ -110,7 +113,10 @@ struct {
 	__type(value, struct vk_anchor);
 } vk_anchors SEC(".maps");
 
-/* Mount namespaces in which a member was allowed a mount operation. key: id; value: 1. */
+/*
+ * Mount namespaces in which a member of another instance was allowed a mount operation (that of
+ * its own is in its flags, and never forgotten). key: id; value: 1.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -165,6 +171,7 @@ __u32 vk_inode_gen[VK_INODE_BUCKETS];
 __u32 vk_abi; /* VK_KERN_ABI of the engine that made the pins */
 __u32 vk_mechanism; /* enum vk_mechanism, decided when the pins were made */
 __u32 vk_next_view; /* last view handed out */
+__u32 vk_n_places; /* entries of vk_places */
 __u32 vk_ovl_cred; /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
 __u32 vk_last_id; /* last instance id handed out, so that ids are reused late */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */

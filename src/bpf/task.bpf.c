@@ -102,7 +102,7 @@ static __always_inline bool vk_mount_trusted(struct vk_call *c, u64 mnt)
 
 	addr = vk_probe64(vk_mount_field(mnt - bpf_core_field_offset(struct mount, mnt), mnt_ns));
 	return ns && addr >= 4096 && vk_ns_id_addr(addr) == ns &&
-	       !bpf_map_lookup_elem(&vk_mounted, &ns);
+	       !(c->inst->flags & VK_I_MOUNTED) && !bpf_map_lookup_elem(&vk_mounted, &ns);
 }
 
 #define vk_cred_field(addr, field) vk_probe64((addr) + bpf_core_field_offset(struct cred, field))

@@ -249,7 +249,8 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 		return;
 	while (bpf_map_get_next_key(eng->maps[VK_MAP_PLACES], first ? NULL : &key, &next) == 0) {
 		if (bpf_map_lookup_elem(eng->maps[VK_MAP_PLACES], &next, &vki) == 0 && vki == id) {
-			bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], &next);
+			if (bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], &next) == 0)
+				__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
 			first = true;
 			continue;
 		}

@@ -80,8 +80,10 @@ static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *
 		     struct vk_error *e)
 {
 	eng->rows[id].placed = 1;
-	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0)
+	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0) {
+		__atomic_fetch_add(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
 		return 0;
+	}
 	if (errno == EEXIST)
 		return vk_error_set(e, EEXIST, "that place belongs to an instance already");
 	return vk_error_set(e, errno, "cannot record the place: %s", strerror(errno));
