@@ -80,10 +80,11 @@ static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *
 		     struct vk_error *e)
 {
 	eng->rows[id].placed = 1;
-	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0) {
-		__atomic_fetch_add(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
+	/* First, so that nobody who executes there meanwhile is told that there are no places. */
+	__atomic_fetch_add(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
+	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0)
 		return 0;
-	}
+	__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
 	if (errno == EEXIST)
 		return vk_error_set(e, EEXIST, "that place belongs to an instance already");
 	return vk_error_set(e, errno, "cannot record the place: %s", strerror(errno));
