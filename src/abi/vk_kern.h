@@ -25,7 +25,7 @@
 enum vk_class { VK_CLASS_SMALL = 0, VK_CLASS_MEDIUM = 1, VK_CLASS_LARGE = 2, VK_CLASS_COUNT = 3 };
 
 enum vk_instance_flag {
-	VK_I_LIVE = 1u << 0,	/* the id is in use */
+	VK_I_LIVE = 1u << 0, /* the id is in use */
 	VK_I_MOUNTED = 1u << 1, /* a member was allowed a mount operation; set by the kernel side */
 };
 

@@ -225,6 +225,7 @@ static void remove_pins(const char *root)
 
 		snprintf(dir, sizeof(dir), "%s/%s", root, parts[i]);
 		list = opendir(dir);
+		/* cppcheck-suppress readdirCalled ; the list is ours alone */
 		while (list && (d = readdir(list))) {
 			if (d->d_name[0] == '.')
 				continue;
