@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Other ways into the kernel: io_uring, 32-bit and x32 system calls, newer variants of open. */
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "live.h"
+
+#define SECRET "/tmp/k/denied"
+
+static void prepare(void)
+{
+	live_policy("files: {default: allow, rules: [{deny: [read], path: /tmp/k/denied}]}");
+	live_file(SECRET, "secret");
+	live_file("/tmp/k/ok", "public");
+}
+
+/* ---- io_uring, without a library ---- */
+
+struct ring {
+	int fd;
+	unsigned int *sq_tail, *sq_mask, *sq_array, *sq_flags, *cq_head, *cq_tail, *cq_mask;
+	struct io_uring_sqe *sqes;
+	struct io_uring_cqe *cqes;
+};
+
+static bool ring_make(struct ring *r, unsigned int flags)
+{
+	struct io_uring_params p = {.flags = flags, .sq_thread_idle = 10000};
+	char *sq, *cq;
+
+	r->fd = (int)syscall(SYS_io_uring_setup, 4, &p);
+	if (r->fd < 0)
+		return false;
+	sq = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_CQ_RING);
+	r->sqes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || r->sqes == MAP_FAILED)
+		return false;
+	r->sq_tail = (void *)(sq + p.sq_off.tail);
+	r->sq_mask = (void *)(sq + p.sq_off.ring_mask);
+	r->sq_array = (void *)(sq + p.sq_off.array);
+	r->sq_flags = (void *)(sq + p.sq_off.flags);
+	r->cq_head = (void *)(cq + p.cq_off.head);
+	r->cq_tail = (void *)(cq + p.cq_off.tail);
+	r->cq_mask = (void *)(cq + p.cq_off.ring_mask);
+	r->cqes = (void *)(cq + p.cq_off.cqes);
+	return true;
+}
+
+/* The result of IORING_OP_OPENAT. */
+static int ring_open(struct ring *r, const char *path, unsigned int sqe_flags, bool polled)
+{
+	unsigned int tail = *r->sq_tail, index = tail & *r->sq_mask;
+	struct io_uring_sqe *sqe = &r->sqes[index];
+	int res;
+
+	*sqe = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
+				     .flags = (uint8_t)sqe_flags,
+				     .fd = AT_FDCWD,
+				     .addr = (uintptr_t)path,
+				     .open_flags = O_RDONLY | O_CLOEXEC};
+	r->sq_array[index] = index;
+	__atomic_store_n(r->sq_tail, tail + 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_io_uring_enter, r->fd, polled ? 0 : 1, 1,
+		IORING_ENTER_GETEVENTS | (polled ? IORING_ENTER_SQ_WAKEUP : 0), NULL, 0);
+	while (__atomic_load_n(r->cq_tail, __ATOMIC_SEQ_CST) == *r->cq_head)
+		sched_yield();
+	res = r->cqes[*r->cq_head & *r->cq_mask].res;
+	__atomic_store_n(r->cq_head, *r->cq_head + 1, __ATOMIC_SEQ_CST);
+	if (res >= 0)
+		close(res);
+	return res;
+}
+
+static void by_ring(void *arg)
+{
+	bool polled = *(bool *)arg;
+	struct ring r;
+
+	ASSERT(ring_make(&r, polled ? IORING_SETUP_SQPOLL : 0));
+	CHECK_EQ(ring_open(&r, SECRET, 0, polled), -EACCES);
+	CHECK_EQ(ring_open(&r, SECRET, IOSQE_ASYNC, polled), -EACCES); /* by a worker thread */
+	CHECK_GE(ring_open(&r, "/tmp/k/ok", 0, polled), 0);
+	CHECK_GE(ring_open(&r, "/tmp/k/ok", IOSQE_ASYNC, polled), 0);
+}
+LIVE_TEST(io_uring_opens_and_its_workers)
+{
+	bool polled = false;
+
+	prepare();
+	live_run(by_ring, &polled);
+}
+LIVE_TEST(io_uring_kernel_thread)
+{
+	bool polled = true;
+
+	prepare();
+	live_run(by_ring, &polled);
+}
+
+/* A ring from before membership: its workers are threads of the process, or made by it later. */
+static struct ring old_ring;
+static bool old_polled;
+static void by_old_ring(void *arg)
+{
+	int *p = arg;
+	char byte = 'x';
+
+	ASSERT(ring_make(&old_ring, old_polled ? IORING_SETUP_SQPOLL : 0));
+	CHECK_GE(ring_open(&old_ring, SECRET, IOSQE_ASYNC, old_polled), 0);
+	ASSERT(write(p[1], &byte, 1) == 1 && read(p[2], &byte, 1) == 1);
+	CHECK_EQ(ring_open(&old_ring, SECRET, 0, old_polled), -EACCES);
+	CHECK_EQ(ring_open(&old_ring, SECRET, IOSQE_ASYNC, old_polled), -EACCES);
+}
+static void old_ring_test(void)
+{
+	int p[4];
+	struct live_member m;
+	char byte;
+
+	prepare();
+	ASSERT(pipe(p) == 0 && pipe(p + 2) == 0);
+	m = live_fork(by_old_ring, p);
+	live_go(&m);
+	ASSERT(read(p[0], &byte, 1) == 1);
+	live_attach(&m);
+	ASSERT(write(p[3], &byte, 1) == 1);
+	CHECK_EQ(live_wait(&m), 0);
+}
+LIVE_TEST(io_uring_workers_from_before_attach)
+{
+	old_ring_test();
+}
+LIVE_TEST(io_uring_kernel_thread_from_before_attach)
+{
+	old_polled = true;
+	old_ring_test();
+}
+
+/* ---- other ABIs ---- */
+
+#ifdef __x86_64__
+static int compat_open(void *arg)
+{
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long r;
+
+	if (low == MAP_FAILED)
+		return 200;
+	strcpy(low, arg);
+	__asm__ volatile("int $0x80"
+			 : "=a"(r)
+			 : "a"(5 /* open */), "b"(low), "c"(O_RDONLY), "d"(0)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return r < 0 ? (int)-(int)r : 0;
+}
+static void by_int80(void *arg)
+{
+	int ok = live_child(compat_open, (char *)(uintptr_t) "/tmp/k/ok");
+	int no = live_child(compat_open, (char *)(uintptr_t)SECRET);
+
+	(void)arg;
+	if (ok == 128 + SIGSEGV || ok == ENOSYS) {
+		tap_diag("this kernel has no 32-bit system calls");
+		return;
+	}
+	CHECK_EQ(ok, 0);
+	CHECK_EQ(no, EACCES);
+}
+LIVE_TEST(open_by_int_0x80)
+{
+	prepare();
+	live_run(by_int80, NULL);
+}
+
+static void by_x32(void *arg)
+{
+	long r = syscall(0x40000000 | SYS_open, SECRET, O_RDONLY);
+
+	(void)arg;
+	CHECK_EQ(r, -1);
+	CHECK(errno == ENOSYS || errno == EACCES);
+	r = syscall(0x40000000 | SYS_openat, AT_FDCWD, SECRET, O_RDONLY);
+	CHECK_EQ(r, -1);
+	CHECK(errno == ENOSYS || errno == EACCES);
+}
+LIVE_TEST(open_by_x32)
+{
+	prepare();
+	live_run(by_x32, NULL);
+}
+#endif
+
+static void by_openat2(void *arg)
+{
+	struct open_how how = {.flags = O_RDONLY};
+	int root = open("/tmp", O_PATH | O_CLOEXEC);
+
+	(void)arg;
+	CHECK_ERRNO(syscall(SYS_openat2, AT_FDCWD, SECRET, &how, sizeof(how)), EACCES);
+	how.resolve = RESOLVE_IN_ROOT;
+	CHECK_ERRNO(syscall(SYS_openat2, root, "/k/denied", &how, sizeof(how)), EACCES);
+	CHECK_ERRNO(syscall(SYS_openat2, root, "/k/ok", &how, sizeof(how)), 0);
+	CHECK_ERRNO(creat(SECRET, 0644), 0); /* write is not denied */
+	CHECK_EQ(live_open(SECRET, O_RDWR), EACCES);
+	CHECK_EQ(live_open(SECRET, O_RDONLY | O_DIRECT), EACCES);
+}
+LIVE_TEST(openat2_and_flags)
+{
+	prepare();
+	live_run(by_openat2, NULL);
+}

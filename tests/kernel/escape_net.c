@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Sockets: other names of a unix socket, and ways to send without connecting. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "live.h"
+
+#define SOCKET_PATH "/tmp/k/run/denied.sock"
+
+static socklen_t unix_address(const char *name, struct sockaddr_un *ret)
+{
+	size_t len = strlen(name);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->sun_family = AF_UNIX;
+	memcpy(ret->sun_path, name, len);
+	if (*name != '@')
+		return sizeof(*ret);
+	ret->sun_path[0] = '\0';
+	return offsetof(struct sockaddr_un, sun_path) + len;
+}
+
+static int serve(const char *name, int type)
+{
+	struct sockaddr_un addr;
+	socklen_t len = unix_address(name, &addr);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	ASSERT(bind(fd, (void *)&addr, len) == 0);
+	if (type == SOCK_STREAM)
+		ASSERT(listen(fd, 5) == 0);
+	return fd;
+}
+
+/* The errno of reaching @name. */
+static int reach(const char *name, int type, bool send)
+{
+	struct sockaddr_un addr;
+	socklen_t len = unix_address(name, &addr);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), r;
+
+	r = send ? (int)sendto(fd, "x", 1, 0, (void *)&addr, len) : connect(fd, (void *)&addr, len);
+	r = r < 0 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+#define UNIX_POLICY                                                                                \
+	"network: {default: allow, deny: [{connect: 'unix:/tmp/k/run/denied*'}, "                  \
+	"{connect: 'unix:@denied*'}]}"
+
+static void other_names(void *arg)
+{
+	int fd;
+
+	(void)arg;
+	CHECK_EQ(reach(SOCKET_PATH, SOCK_STREAM, false), EACCES);
+	CHECK_ERRNO(symlink(SOCKET_PATH, "/tmp/k/ok.sock"), 0);
+	CHECK_EQ(reach("/tmp/k/ok.sock", SOCK_STREAM, false), EACCES);
+	fd = open(SOCKET_PATH, O_PATH | O_CLOEXEC);
+	CHECK_EQ(reach(live_fd_path(fd), SOCK_STREAM, false), EACCES);
+	CHECK_EQ(reach("/proc/self/root" SOCKET_PATH, SOCK_STREAM, false), EACCES);
+	ASSERT(chdir("/tmp/k/run") == 0);
+	CHECK_EQ(reach("denied.sock", SOCK_STREAM, false), EACCES);
+	CHECK_ERRNO(rename(SOCKET_PATH, "/tmp/k/run/x"), EXDEV);
+	CHECK_ERRNO(link(SOCKET_PATH, "/tmp/k/run/x"), EXDEV);
+	CHECK_ERRNO(mount("/tmp/k/run", "/tmp/k/other", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(reach("/tmp/k/other/denied.sock", SOCK_STREAM, false), EACCES);
+	CHECK_ERRNO(mount(SOCKET_PATH, "/tmp/k/run/allowed", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(reach("/tmp/k/run/allowed", SOCK_STREAM, false), EACCES);
+}
+LIVE_TEST(unix_socket_by_other_names)
+{
+	int fd;
+
+	live_policy(UNIX_POLICY);
+	live_dir("/tmp/k/run");
+	live_dir("/tmp/k/other");
+	live_file("/tmp/k/run/allowed", "");
+	fd = serve(SOCKET_PATH, SOCK_STREAM);
+	live_run(other_names, NULL);
+	close(fd);
+}
+
+static void datagrams(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(reach("/tmp/k/run/denied", SOCK_DGRAM, false), EACCES);
+	CHECK_EQ(reach("/tmp/k/run/denied", SOCK_DGRAM, true), EACCES);
+	CHECK_EQ(reach("/tmp/k/run/ok", SOCK_DGRAM, true), 0);
+	CHECK_EQ(reach("@denied-abstract", SOCK_DGRAM, true), EACCES);
+	CHECK_EQ(reach("@denied-abstract", SOCK_DGRAM, false), EACCES);
+	CHECK_EQ(reach("@ok-abstract", SOCK_DGRAM, true), 0);
+}
+LIVE_TEST(unix_datagrams_and_abstract_names)
+{
+	live_policy(UNIX_POLICY);
+	live_dir("/tmp/k/run");
+	serve("/tmp/k/run/denied", SOCK_DGRAM);
+	serve("/tmp/k/run/ok", SOCK_DGRAM);
+	serve("@denied-abstract", SOCK_DGRAM);
+	serve("@ok-abstract", SOCK_DGRAM);
+	live_run(datagrams, NULL);
+}
+
+/* ---- internet ---- */
+
+static const struct sockaddr_in no_in = {.sin_family = AF_INET,
+					 .sin_port = 0x5000, /* any */
+					 .sin_addr.s_addr = 0x0200007f};
+
+#define INET_POLICY                                                                                \
+	"network: {default: allow, deny: [{connect: any, to: 127.0.0.2}, {bind: 'tcp/0-65535'}]}"
+
+static void send_unconnected(void *arg)
+{
+	struct sockaddr_in addr = no_in;
+	struct sockaddr_in6 mapped = {.sin6_family = AF_INET6, .sin6_port = addr.sin_port};
+	struct iovec iov = {(char *)(uintptr_t) "x", 1};
+	struct mmsghdr mm = {.msg_hdr = {.msg_name = &addr,
+					 .msg_namelen = sizeof(addr),
+					 .msg_iov = &iov,
+					 .msg_iovlen = 1}};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)arg;
+	CHECK_ERRNO(connect(fd, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendto(fd, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendmmsg(fd, &mm, 1, 0), EACCES);
+	inet_pton(AF_INET6, "::ffff:127.0.0.2", &mapped.sin6_addr);
+	CHECK_ERRNO(sendto(v6, "x", 1, 0, (void *)&mapped, sizeof(mapped)), EACCES);
+	CHECK_ERRNO(sendto(v6, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK_ERRNO(sendto(fd, "x", 1, 0, (void *)&addr, sizeof(addr)), 0);
+}
+LIVE_TEST(udp_without_connect)
+{
+	live_policy(INET_POLICY);
+	live_run(send_unconnected, NULL);
+}
+
+/* udp_sendmsg() and raw_sendmsg() take AF_UNSPEC for AF_INET. */
+static void send_unspec(void *arg)
+{
+	struct sockaddr_in addr = no_in;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 253);
+
+	(void)arg;
+	addr.sin_family = AF_UNSPEC;
+	CHECK_ERRNO(sendto(fd, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendto(raw, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+}
+LIVE_TEST(udp_to_an_unspecified_family)
+{
+	live_policy(INET_POLICY);
+	live_run(send_unspec, NULL);
+}
+
+static void tcp(void *arg)
+{
+	struct sockaddr_in addr = no_in;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	int mptcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262);
+
+	(void)arg;
+	CHECK_ERRNO(connect(fd, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendto(fd, "x", 1, MSG_FASTOPEN, (void *)&addr, sizeof(addr)), EACCES);
+	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one));
+	CHECK_ERRNO(connect(fd, (void *)&addr, sizeof(addr)), EACCES);
+	if (mptcp >= 0)
+		CHECK_ERRNO(connect(mptcp, (void *)&addr, sizeof(addr)), EACCES);
+}
+LIVE_TEST(tcp_fast_open)
+{
+	live_policy(INET_POLICY);
+	live_run(tcp, NULL);
+}
+
+/* listen(2) on a socket that is not bound binds it to a port of the kernel's choice. */
+static void listen_unbound(void *arg)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)arg;
+	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
+	any.sin_family = AF_UNSPEC;
+	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
+	CHECK_ERRNO(listen(fd, 5), EACCES);
+}
+LIVE_TEST(listen_without_bind)
+{
+	live_policy(INET_POLICY);
+	live_run(listen_unbound, NULL);
+}
