@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* config_edit.c - finds the places of hooks in a config.json, and splices them in. */
+#include "config_edit.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+/**
+ * struct scan - a position in the text
+ * @s:   next byte
+ * @end: after the last
+ */
+struct scan {
+	const char *s;
+	const char *end;
+};
+
+/**
+ * struct member - a key and its value in an object, or a value in an array
+ */
+struct member {
+	const char *key; /* between the quotes; NULL in an array */
+	size_t key_len;
+	const char *value;
+	size_t len;
+};
+
+/**
+ * struct buffer - text that grows
+ * @failed: memory ran out
+ */
+struct buffer {
+	char *data;
+	size_t len, cap;
+	bool failed;
+};
+
+static void buffer_free(struct buffer *b)
+{
+	free(b->data);
+}
+
+static void put(struct buffer *b, const char *s, size_t len)
+{
+	if (b->len + len + 1 > b->cap) {
+		size_t cap = 2 * b->cap + len + 256;
+		char *more = realloc(b->data, cap);
+
+		if (!more) {
+			b->failed = true;
+			return;
+		}
+		b->data = more;
+		b->cap = cap;
+	}
+	memcpy(b->data + b->len, s, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+static void put_text(struct buffer *b, const char *s)
+{
+	put(b, s, strlen(s));
+}
+
+static void skip_space(struct scan *sc)
+{
+	while (sc->s < sc->end && strchr(" \t\r\n", *sc->s) && *sc->s)
+		sc->s++;
+}
+
+static bool skip_string(struct scan *sc)
+{
+	if (sc->s >= sc->end || *sc->s != '"')
+		return false;
+	for (sc->s++; sc->s < sc->end && *sc->s != '"'; sc->s++)
+		if (*sc->s == '\\')
+			sc->s++;
+	return sc->s++ < sc->end;
+}
+
+/* Only as far as strings and brackets go: the runtime checks the rest. */
+static bool skip_value(struct scan *sc)
+{
+	const char *start = sc->s;
+	size_t depth = 0;
+
+	while (sc->s < sc->end) {
+		char c = *sc->s;
+
+		if (c == '"') {
+			if (!skip_string(sc))
+				return false;
+		} else if (c == '{' || c == '[') {
+			depth++;
+			sc->s++;
+		} else if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
+			break;
+		} else {
+			depth -= c == '}' || c == ']';
+			sc->s++;
+		}
+		if (depth == 0 && strchr("\"}]", c))
+			break;
+	}
+	return depth == 0 && sc->s > start;
+}
+
+/* 1: the next member of the object or array in m; 0: it has ended; -1: malformed. */
+static int next_member(struct scan *sc, bool object, bool first, struct member *m)
+{
+	skip_space(sc);
+	if (sc->s >= sc->end)
+		return -1;
+	if (*sc->s == (object ? '}' : ']')) {
+		sc->s++;
+		return 0;
+	}
+	if (!first && *sc->s++ != ',')
+		return -1;
+	skip_space(sc);
+	*m = (struct member){0};
+	if (object) {
+		m->key = sc->s + 1;
+		if (!skip_string(sc))
+			return -1;
+		m->key_len = (size_t)(sc->s - 1 - m->key);
+		skip_space(sc);
+		if (sc->s >= sc->end || *sc->s++ != ':')
+			return -1;
+		skip_space(sc);
+	}
+	m->value = sc->s;
+	if (!skip_value(sc))
+		return -1;
+	m->len = (size_t)(sc->s - m->value);
+	while (m->len && strchr(" \t\r\n", m->value[m->len - 1]))
+		m->len--;
+	return m->len ? 1 : -1;
+}
+
+/* As Go folds keys: ASCII case, and the two other letters that fold to ASCII. */
+static bool folds_to(const char *key, size_t len, const char *name)
+{
+	const char *end = key + len;
+
+	for (; key < end && *name; name++) {
+		if ((*key | 0x20) == (*name | 0x20))
+			key++;
+		else if (end - key >= 2 && !memcmp(key, "\xc5\xbf", 2) && (*name | 0x20) == 's')
+			key += 2;
+		else if (end - key >= 3 && !memcmp(key, "\xe2\x84\xaa", 3) && (*name | 0x20) == 'k')
+			key += 3;
+		else
+			return false;
+	}
+	return key == end && !*name;
+}
+
+static bool is_null(const struct member *m)
+{
+	return m->len == 4 && memcmp(m->value, "null", 4) == 0;
+}
+
+/*
+ * Finds @name in the object that starts at the scan. Two such keys, or one in another case or with
+ * an escape in it, may be read differently by different runtimes: not understood.
+ */
+static int find_key(struct scan sc, const char *name, struct member *ret, struct vk_error *e)
+{
+	struct member m;
+	bool first = true;
+	int r;
+
+	*ret = (struct member){0};
+	if (sc.s >= sc.end || *sc.s++ != '{')
+		return vk_error_set(e, EINVAL, "it is no JSON object");
+	for (; (r = next_member(&sc, true, first, &m)) > 0; first = false) {
+		bool same = m.key_len == strlen(name) && !memcmp(m.key, name, m.key_len);
+
+		if (memchr(m.key, '\\', m.key_len))
+			return vk_error_set(e, EINVAL, "key \"%.*s\" has an escape in it",
+					    m.key_len > 80 ? 80 : (int)m.key_len, m.key);
+		if (!same && !folds_to(m.key, m.key_len, name))
+			continue;
+		if (!same || ret->key)
+			return vk_error_set(e, EINVAL, "key \"%s\" is there twice or misspelt",
+					    name);
+		*ret = m;
+	}
+	return r < 0 ? vk_error_set(e, EINVAL, "it is not well-formed JSON") : 0;
+}
+
+static bool contains(const struct member *m, const char *text)
+{
+	return memmem(m->value, m->len, text, strlen(text)) != NULL;
+}
+
+/* The array of one stage, with our entry at its head and without the one of an earlier edit. */
+static int put_stage(struct buffer *b, const struct member *old, const char *json, const char *mine,
+		     struct vk_error *e)
+{
+	struct scan sc = {old->value, old->value + old->len};
+	struct member m;
+	bool first = true;
+	int r = 0;
+
+	put_text(b, "[");
+	put_text(b, json);
+	if (old->key && !is_null(old)) {
+		if (*sc.s++ != '[')
+			return vk_error_set(e, EINVAL, "a stage of its hooks is no array");
+		for (; (r = next_member(&sc, false, first, &m)) > 0; first = false) {
+			if (contains(&m, mine))
+				continue;
+			put_text(b, ",");
+			put(b, m.value, m.len);
+		}
+	}
+	put_text(b, "]");
+	return r < 0 ? vk_error_set(e, EINVAL, "its hooks are not well-formed JSON") : 0;
+}
+
+/* The value of "hooks". */
+static int put_hooks(struct buffer *b, const struct member *old, const struct oci_hook *hooks,
+		     size_t n, const char *mine, struct vk_error *e)
+{
+	struct scan sc = {old->value, old->value + old->len};
+	struct member stages[8] = {{0}}, m;
+	bool have = old->key && !is_null(old), first = true;
+	int r = 0;
+
+	for (size_t i = 0; have && i < n; i++) {
+		r = find_key(sc, hooks[i].stage, &stages[i], e);
+		if (r < 0)
+			return r;
+	}
+	put_text(b, "{");
+	for (size_t i = 0; i < n; i++) {
+		put_text(b, i ? ",\"" : "\"");
+		put_text(b, hooks[i].stage);
+		put_text(b, "\":");
+		r = put_stage(b, &stages[i], hooks[i].json, mine, e);
+		if (r < 0)
+			return r;
+	}
+	for (sc.s++; have && (r = next_member(&sc, true, first, &m)) > 0; first = false) {
+		size_t i = 0;
+
+		while (i < n && stages[i].key != m.key)
+			i++;
+		if (i < n)
+			continue;
+		put_text(b, ",");
+		put(b, m.key - 1, (size_t)(m.value + m.len - (m.key - 1)));
+	}
+	put_text(b, "}");
+	return r < 0 ? vk_error_set(e, EINVAL, "its hooks are not well-formed JSON") : 0;
+}
+
+int oci_config_edit(const char *text, size_t len, const struct oci_hook *hooks, size_t n,
+		    const char *mine, char **ret, size_t *ret_len, struct vk_error *e)
+{
+	vk_cleanup(buffer_free) struct buffer b = {0};
+	struct scan sc = {text, text + len};
+	struct member old;
+	const char *cut;
+	int r;
+
+	skip_space(&sc);
+	r = find_key(sc, "hooks", &old, e);
+	if (r < 0)
+		return r;
+	/* Without hooks, they become the first key. */
+	cut = old.key ? old.value : sc.s + 1;
+	put(&b, text, (size_t)(cut - text));
+	if (!old.key)
+		put_text(&b, "\"hooks\":");
+	r = put_hooks(&b, &old, hooks, n, mine, e);
+	if (r < 0)
+		return r;
+	cut += old.len;
+	if (!old.key) {
+		struct scan rest = {cut, text + len};
+
+		skip_space(&rest);
+		if (rest.s < rest.end && *rest.s != '}')
+			put_text(&b, ",");
+	}
+	put(&b, cut, (size_t)(text + len - cut));
+	if (b.failed)
+		return vk_error_set(e, ENOMEM, "no memory");
+	*ret = vk_take_ptr(b.data);
+	*ret_len = b.len;
+	return 0;
+}
+
+char *oci_json_quote(const char *s)
+{
+	struct buffer b = {0};
+	char escape[8];
+
+	put_text(&b, "\"");
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\' || (unsigned char)*s < ' ') {
+			snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)*s);
+			put_text(&b, escape);
+		} else {
+			put(&b, s, 1);
+		}
+	}
+	put_text(&b, "\"");
+	if (!b.failed)
+		return b.data;
+	free(b.data);
+	return NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * config_edit.h - hooks into the text of a config.json.
+ *
+ * The text is spliced, not parsed and printed again: numbers beyond 64 bits (the usual limit
+ * 18446744073709551615 is one of int64), unknown fields, order and spacing stay as they are.
+ */
+#ifndef VK_OCI_CONFIG_EDIT_H
+#define VK_OCI_CONFIG_EDIT_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+/**
+ * struct oci_hook - one entry of "hooks", to be the first of its stage
+ * @stage: "createRuntime", "poststop"
+ * @json:  the entry, an object
+ */
+struct oci_hook {
+	const char *stage;
+	const char *json;
+};
+
+/**
+ * oci_config_edit - insert hooks
+ * @text:  the document; NUL after @len bytes
+ * @hooks: entries; stages differ
+ * @mine:  an entry with this text in it is of an earlier edit, and goes
+ * @ret:   allocated
+ *
+ * Return: 0; -EINVAL when the document is not understood, or could mean something else to a
+ * reader that ignores the case of keys, as Go's does.
+ */
+int oci_config_edit(const char *text, size_t len, const struct oci_hook *hooks, size_t n,
+		    const char *mine, char **ret, size_t *ret_len, struct vk_error *e);
+
+/* @s as a JSON string, with quotes; NULL: no memory. */
+char *oci_json_quote(const char *s);
+
+#endif

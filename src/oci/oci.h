@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * oci.h - containers: which policy binds one, how its instance is made and ended.
+ *
+ * An engine's runtime runs vkernel-hook when the container's namespaces exist and before its
+ * program starts. The hook makes an instance named after the container, records its mount
+ * namespace and cgroup as places, and marks the process that will become the container's program.
+ */
+#ifndef VK_OCI_H
+#define VK_OCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "engine.h"
+#include "error.h"
+#include "model.h"
+
+#define VK_OCI_ANNOTATION "io.vkernel.policy"
+#define VK_OCI_DEFAULT "/etc/vkernel/default.yaml"
+#define VK_OCI_BUILTIN "container-default"
+#define VK_OCI_RECORDS "/run/vkernel/containers"
+
+/* ---- policies (lookup.c) ---- */
+
+struct oci_layers {
+	struct vk_policy *layers[VK_MAX_LAYERS];
+	size_t n;
+};
+void oci_layers_free(struct oci_layers *l);
+#define _cleanup_layers_ vk_cleanup(oci_layers_free)
+
+/* Adds the policy @word: a name, or, if @path_allowed, an absolute path. All files must be root's:
+ * nobody looked at them when the container was started. */
+int oci_add_layer(struct oci_layers *l, const char *word, bool path_allowed, struct vk_error *e);
+/* Adds names separated by commas: what an annotation or a configuration says. */
+int oci_add_names(struct oci_layers *l, const char *names, struct vk_error *e);
+/* Adds what binds a container of which the administrator said nothing. */
+int oci_add_default(struct oci_layers *l, struct vk_error *e);
+
+/* ---- state (state.c) ---- */
+
+/**
+ * struct oci_state - what the runtime tells its hooks
+ * @id:       the container's id, as given to the runtime
+ * @name:     of its instance: the id, or a digest of it where it cannot be a name
+ * @pid:      the process that becomes the container's program; 0 when there is none
+ * @bundle:   directory of config.json, or ""
+ * @policies: the annotation, or NULL
+ */
+struct oci_state {
+	char *id;
+	char name[65];
+	pid_t pid;
+	char *bundle;
+	char *policies;
+};
+int oci_state_parse(const char *text, size_t len, struct oci_state *ret, struct vk_error *e);
+void oci_state_free(struct oci_state *st);
+#define _cleanup_state_ vk_cleanup(oci_state_free)
+
+/* ---- containers (container.c) ---- */
+
+/* Puts the container under the layers, from its program's exec on. A second call for the same
+ * container, of another hook, adds layers. Nothing half-made stays when it fails. */
+int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
+			 struct vk_error *e);
+/* Ends the instance and what is left of its members. No such instance: 0. */
+int oci_container_remove(const char *name, struct vk_error *e);
+/* Removes instances of containers without processes, and records without instances; calls @fn
+ * for each removed, with the container's id. @dry_run: only says so. Return: how many. */
+int oci_collect(bool dry_run, void (*fn)(const char *id, void *data), void *data,
+		struct vk_error *e);
+
+/* ---- places (place.c) ---- */
+
+/* -EOPNOTSUPP: the caller is in a user or pid namespace from which containers cannot be bound. */
+int oci_check_namespaces(struct vk_error *e);
+/* Makes who executes a program in the container's mount namespace or cgroup join the instance. */
+int oci_join_places(struct vk_engine *eng, uint32_t id, pid_t pid, struct vk_error *e);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * runtime.c - vkernel-runtime: an OCI runtime that adds our hooks and becomes the real one.
+ *
+ *	vkernel-runtime [--policy NAME]... [--vkernel-runtime PATH] RUNTIME-ARGUMENT...
+ *
+ * create and run: the hooks go into config.json, then the real runtime is executed. Everything
+ * else is the real runtime's from the start.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "config_edit.h"
+#include "runtime.h"
+
+#define MAX_CONFIG (256 << 20)
+/* By this, an entry of ours is known in a bundle that is used again. */
+#define MINE "\"vkernel-runtime\""
+
+static const char *const dirs[] = {"/usr/local/sbin", "/usr/sbin", "/sbin",
+				   "/usr/local/bin",  "/usr/bin",  "/bin"};
+
+/* Engines show what a runtime logs, or its standard error. */
+static int fail(const struct request *q, const struct vk_error *e)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *text = NULL, *quoted = NULL, *line = NULL;
+	char when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (asprintf(&text, "vkernel-runtime: %s%s%s%s%s%s", e->file, e->file[0] ? ": " : "",
+		     e->message, e->advice[0] ? " (" : "", e->advice, e->advice[0] ? ")" : "") < 0)
+		text = NULL;
+	fprintf(stderr, "%s\n", text ? text : "vkernel-runtime: no memory");
+	if (!text || !q->log)
+		return 1;
+	quoted = oci_json_quote(text);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	if (!quoted || asprintf(&line,
+				q->log_json ? "{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n" :
+					      "level=error msg=%s time=\"%s\"\n",
+				quoted, when) < 0) {
+		line = NULL;
+		return 1;
+	}
+	fd = open(q->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd >= 0 && write(fd, line, strlen(line)) < 0)
+		return 1;
+	return 1;
+}
+
+/* ---- the real runtime ---- */
+
+static bool is_self(const struct stat *st)
+{
+	struct stat self;
+
+	return stat("/proc/self/exe", &self) == 0 && self.st_dev == st->st_dev &&
+	       self.st_ino == st->st_ino;
+}
+
+static int find_runtime(const struct request *q, char *path, size_t size, struct vk_error *e)
+{
+	static const char *const names[] = {"runc", "crun"};
+	struct stat st;
+
+	if (q->runtime) {
+		snprintf(path, size, "%s", q->runtime);
+		if (*path != '/')
+			return vk_error_set(e, EINVAL,
+					    "the runtime \"%s\" must be given by its "
+					    "absolute path",
+					    path);
+		if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+			return vk_error_set(e, ENOENT, "the runtime %s cannot be executed", path);
+		return is_self(&st) ? vk_error_set(e, ELOOP, "%s is vkernel-runtime itself", path) :
+				      0;
+	}
+	for (size_t n = 0; n < 2; n++)
+		for (size_t d = 0; d < sizeof(dirs) / sizeof(dirs[0]); d++) {
+			snprintf(path, size, "%s/%s", dirs[d], names[n]);
+			if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+			    access(path, X_OK) == 0 && !is_self(&st))
+				return 0;
+		}
+	vk_error_set(e, ENOENT,
+		     "there is no container runtime: neither runc nor crun is installed");
+	vk_error_advise(e, "install one, or name it in /etc/vkernel/runtime.conf: runtime = PATH");
+	return -ENOENT;
+}
+
+/* ---- config.json ---- */
+
+static int read_config(const char *path, struct stat *st, char **ret, size_t *ret_len,
+		       struct vk_error *e)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		return vk_error_at(e, errno, path, 0, 0, "cannot read it: %s", strerror(errno));
+	if (!S_ISREG(st->st_mode) || st->st_size > MAX_CONFIG)
+		return vk_error_at(e, EINVAL, path, 0, 0, "it is no file of at most 256 MiB");
+	text = malloc((size_t)st->st_size + 1);
+	if (!text)
+		return vk_error_set(e, ENOMEM, "no memory");
+	while (len < (size_t)st->st_size) {
+		ssize_t n = read(fd, text + len, (size_t)st->st_size - len);
+
+		if (n < 0 && errno != EINTR)
+			return vk_error_at(e, errno, path, 0, 0, "cannot read it: %s",
+					   strerror(errno));
+		if (n == 0)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = '\0';
+	*ret = vk_take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+static int write_all(int fd, const char *s, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, s, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENOSPC;
+		s += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A new file takes the old one's place, mode and owner, or nothing has changed. */
+static int replace_config(const char *path, const struct stat *st, const char *text, size_t len,
+			  struct vk_error *e)
+{
+	_cleanup_free_ char *temp = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = 0;
+
+	if (asprintf(&temp, "%s.vkernel-XXXXXX", path) < 0) {
+		temp = NULL;
+		return vk_error_set(e, ENOMEM, "no memory");
+	}
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return vk_error_at(e, errno, path, 0, 0, "cannot write beside it: %s",
+				   strerror(errno));
+	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0)
+		r = -errno;
+	if (r == 0)
+		r = write_all(fd, text, len);
+	if (r == 0 && rename(temp, path) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	unlink(temp);
+	return vk_error_at(e, -r, path, 0, 0, "cannot write it: %s", strerror(-r));
+}
+
+static char *create_hook(const struct request *q)
+{
+	_cleanup_free_ char *args = strdup("");
+
+	for (size_t i = 0; args && i < q->n_policies; i++) {
+		_cleanup_free_ char *quoted = oci_json_quote(q->policies[i]);
+		char *more;
+
+		if (!quoted || asprintf(&more, "%s,\"--policy\",%s", args, quoted) < 0)
+			return NULL;
+		free(args);
+		args = more;
+	}
+	char *json;
+
+	if (!args || asprintf(&json,
+			      "{\"path\":\"" VK_HOOK_PATH "\",\"args\":[" MINE
+			      ",\"createRuntime\"%s],\"env\":[],\"timeout\":120}",
+			      args) < 0)
+		return NULL;
+	return json;
+}
+
+static int edit_config(const struct request *q, const char *path, struct vk_error *e)
+{
+	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL, *edited = NULL;
+	_cleanup_free_ char *create = create_hook(q);
+	struct oci_hook hooks[] = {
+		{"createRuntime", create},
+		{"poststop", "{\"path\":\"" VK_HOOK_PATH "\",\"args\":[" MINE
+			     ",\"poststop\"],\"env\":[],\"timeout\":60}"},
+	};
+	size_t len = 0, edited_len = 0;
+	struct stat st;
+	int r;
+
+	if (!real)
+		return vk_error_at(e, errno, path, 0, 0, "cannot read it: %s", strerror(errno));
+	if (!create)
+		return vk_error_set(e, ENOMEM, "no memory");
+	r = read_config(real, &st, &text, &len, e);
+	if (r < 0)
+		return r;
+	r = oci_config_edit(text, len, hooks, 2, MINE, &edited, &edited_len, e);
+	if (r < 0) {
+		snprintf(e->file, sizeof(e->file), "%s", real);
+		return r;
+	}
+	if (edited_len == len && memcmp(edited, text, len) == 0)
+		return 0;
+	return replace_config(real, &st, edited, edited_len, e);
+}
+
+static int prepare(struct request *q, struct vk_error *e)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *bundle = q->bundle ? q->bundle : ".";
+
+	if (!strcmp(q->command, "restore")) {
+		vk_error_set(e, EOPNOTSUPP,
+			     "a restored container executes no program, by which it "
+			     "could be confined");
+		vk_error_advise(
+			e, "start it anew, or restore it with a runtime that is not vkernel's");
+		return -EOPNOTSUPP;
+	}
+	if (access(VK_HOOK_PATH, X_OK) < 0)
+		return vk_error_set(e, errno, "the hook " VK_HOOK_PATH " cannot be executed: %s",
+				    strerror(errno));
+	if (q->config && strcmp(q->config, "config.json"))
+		return edit_config(q, q->config, e);
+	if (asprintf(&path, "%s/config.json", bundle) < 0) {
+		path = NULL;
+		return vk_error_set(e, ENOMEM, "no memory");
+	}
+	return edit_config(q, path, e);
+}
+
+static bool starts_container(const char *command)
+{
+	return command && (!strcmp(command, "create") || !strcmp(command, "run") ||
+			   !strcmp(command, "restore"));
+}
+
+int main(int argc, char **argv)
+{
+	struct request q = {0};
+	struct vk_error e = {0};
+	char path[4096];
+	int r = request_parse(&q, argc, argv, &e);
+
+	if (r == 0)
+		r = request_configure(&q, &e);
+	if (r == 0)
+		r = find_runtime(&q, path, sizeof(path), &e);
+	if (r == 0 && starts_container(q.command))
+		r = prepare(&q, &e);
+	if (r < 0)
+		return fail(&q, &e);
+	q.argv[0] = path;
+	execv(path, q.argv);
+	vk_error_set(&e, errno, "cannot execute %s: %s", path, strerror(errno));
+	return fail(&q, &e);
+}
