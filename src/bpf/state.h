@@ -171,6 +171,7 @@ __u32 vk_inode_gen[VK_INODE_BUCKETS];
 __u32 vk_abi; /* VK_KERN_ABI of the engine that made the pins */
 __u32 vk_mechanism; /* enum vk_mechanism, decided when the pins were made */
 __u32 vk_next_view; /* last view handed out */
+__u64 vk_absent[2]; /* bit per row of the table of hooks: this kernel has no such hook */
 __u32 vk_n_places; /* entries of vk_places */
 __u32 vk_ovl_cred; /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
 __u32 vk_last_id; /* last instance id handed out, so that ids are reused late */

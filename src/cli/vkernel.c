@@ -12,11 +12,23 @@ static const struct {
 	const char *title;
 	const struct cli_command *cmd;
 } commands[] = {
-	{"Start here", &cli_check}, {"Confine", &cli_run},    {NULL, &cli_attach},
-	{"Look", &cli_ps},	    {NULL, &cli_show},	      {NULL, &cli_events},
-	{NULL, &cli_why},	    {NULL, &cli_stats},	      {"Change", &cli_update},
-	{NULL, &cli_mode},	    {NULL, &cli_rm},	      {"Policies", &cli_policy_check},
-	{NULL, &cli_policy_plan},   {NULL, &cli_policy_list}, {NULL, &cli_policy_show},
+	{"Start here", &cli_check},
+	{"Confine", &cli_run},
+	{NULL, &cli_attach},
+	{"Look", &cli_ps},
+	{NULL, &cli_show},
+	{NULL, &cli_events},
+	{NULL, &cli_why},
+	{NULL, &cli_stats},
+	{"Change", &cli_update},
+	{NULL, &cli_mode},
+	{NULL, &cli_rm},
+	{"Containers", &cli_setup},
+	{NULL, &cli_gc},
+	{"Policies", &cli_policy_check},
+	{NULL, &cli_policy_plan},
+	{NULL, &cli_policy_list},
+	{NULL, &cli_policy_show},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -3,7 +3,8 @@
  * load.c - programs, maps and their pins.
  *
  *	/sys/fs/bpf/vkernel/maps/NAME     all maps, the global data among them
- *	/sys/fs/bpf/vkernel/links/PROGRAM one link each
+ *	/sys/fs/bpf/vkernel/links/PROGRAM one link each, while an instance needs it
+ *	/sys/fs/bpf/vkernel/progs/PROGRAM what was once loaded, to be attached again at once
  *
  * The first set is made in a directory of another name and renamed when it is whole, so there is
  * never half an engine. Hooks that a later policy needs are loaded against the pinned maps.
@@ -122,7 +123,8 @@ static bool is_attached(const struct vk_hook *h)
 
 /* Marks for loading what @needs asks for and is not attached; returns how many. */
 static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
-			   uint32_t needs, bool fresh, bool *chosen, struct vk_error *e)
+			   uint32_t needs, bool fresh, bool *chosen, uint64_t *absent,
+			   struct vk_error *e)
 {
 	int n = 0;
 
@@ -136,8 +138,10 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 		if (!vk_hook_wanted(h, needs) || (!fresh && is_attached(h)))
 			continue;
 		if (!vk_hook_available(h, m, btf)) {
-			if (h->optional)
+			if (h->optional) {
+				absent[i / 64] |= 1ull << (i % 64);
 				continue;
+			}
 			return vk_error_set(e, EOPNOTSUPP,
 					    "this kernel has no hook %s, which decides about: %s",
 					    h->lsm, h->why);
@@ -156,27 +160,71 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 	return n;
 }
 
+/* Attaches a loaded program and pins the link. */
+static int attach_program(int prog, const struct vk_hook *h, const char *root, struct vk_error *e)
+{
+	_cleanup_close_ int link = -1;
+	char path[128];
+
+	/* The kernel knows the target since the program was loaded. */
+	if (h->kind == VK_HOOK_ITERATES)
+		link = bpf_link_create(prog, 0, BPF_TRACE_ITER, NULL);
+	else
+		link = bpf_raw_tracepoint_open(NULL, prog);
+	if (link < 0)
+		return vk_error_set(e, errno, "cannot attach %s to %s: %s", h->program, h->lsm,
+				    strerror(errno));
+	link_path(path, sizeof(path), root, h);
+	if (bpf_obj_pin(link, path) < 0)
+		return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
 static int attach_and_pin(struct vkernel_bpf *s, const char *root, const bool *chosen,
 			  struct vk_error *e)
 {
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		char path[128];
-		struct bpf_link *link;
-		int r;
+		int prog, r;
 
 		if (!chosen[i])
 			continue;
-		link = bpf_program__attach(hook_program(s, &vk_hooks[i]));
-		if (!link)
-			return vk_error_set(e, errno, "cannot attach %s to %s: %s",
-					    vk_hooks[i].program, vk_hooks[i].lsm, strerror(errno));
-		link_path(path, sizeof(path), root, &vk_hooks[i]);
-		r = bpf_link__pin(link, path);
-		bpf_link__destroy(link);
+		prog = bpf_program__fd(hook_program(s, &vk_hooks[i]));
+		snprintf(path, sizeof(path), "%s/progs/%s", root, vk_hooks[i].program);
+		if (bpf_obj_pin(prog, path) < 0)
+			return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
+		r = attach_program(prog, &vk_hooks[i], root, e);
 		if (r < 0)
-			return vk_error_set(e, -r, "cannot pin %s: %s", path, strerror(-r));
+			return r;
 	}
 	return 0;
+}
+
+/* Attaches what was loaded before; returns how many wanted programs are still to be loaded. */
+static int reattach(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+{
+	int missing = 0;
+
+	for (size_t i = 0; i < vk_n_hooks; i++) {
+		const struct vk_hook *h = &vk_hooks[i];
+		_cleanup_close_ int prog = -1;
+		char path[128];
+		int r;
+
+		if (!vk_hook_wanted(h, needs) || is_attached(h) ||
+		    eng->bss->vk_absent[i / 64] >> (i % 64) & 1)
+			continue;
+		snprintf(path, sizeof(path), VK_PIN_ROOT "/progs/%s", h->program);
+		prog = bpf_obj_get(path);
+		if (prog < 0) {
+			missing++;
+			continue;
+		}
+		r = attach_program(prog, h, VK_PIN_ROOT, e);
+		if (r < 0)
+			return r;
+	}
+	return missing;
 }
 
 static int load_skeleton(struct vkernel_bpf *s, struct vk_error *e)
@@ -213,17 +261,17 @@ static int ensure_bpffs(struct vk_error *e)
 	return 0;
 }
 
+static const char *const pin_dirs[] = {"links", "progs", "maps"};
+
 /* Removes a pin directory of ours, two levels deep. */
 static void remove_pins(const char *root)
 {
-	static const char *const parts[] = {"links", "maps"};
-
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(pin_dirs) / sizeof(pin_dirs[0]); i++) {
 		char dir[128], path[400];
 		struct dirent *d;
 		DIR *list;
 
-		snprintf(dir, sizeof(dir), "%s/%s", root, parts[i]);
+		snprintf(dir, sizeof(dir), "%s/%s", root, pin_dirs[i]);
 		list = opendir(dir);
 		/* cppcheck-suppress readdirCalled ; the list is ours alone */
 		while (list && (d = readdir(list))) {
@@ -242,19 +290,17 @@ static void remove_pins(const char *root)
 static int make_pin_dirs(const char *root, struct vk_error *e)
 {
 	char path[128];
+	int r = 0;
 
 	remove_pins(root);
 	if (mkdir(root, 0700) < 0)
-		goto fail;
-	snprintf(path, sizeof(path), "%s/links", root);
-	if (mkdir(path, 0700) < 0)
-		goto fail;
-	snprintf(path, sizeof(path), "%s/maps", root);
-	if (mkdir(path, 0700) < 0)
-		goto fail;
-	return 0;
-fail:
-	return vk_error_set(e, errno, "cannot make %s: %s", root, strerror(errno));
+		r = -errno;
+	for (size_t i = 0; r == 0 && i < sizeof(pin_dirs) / sizeof(pin_dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", root, pin_dirs[i]);
+		if (mkdir(path, 0700) < 0)
+			r = -errno;
+	}
+	return r < 0 ? vk_error_set(e, -r, "cannot make %s: %s", root, strerror(-r)) : 0;
 }
 
 static int pin_maps(struct vkernel_bpf *s, const char *root, struct vk_error *e)
@@ -297,7 +343,7 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	r = set_constants(s, btf, e);
 	if (r < 0)
 		return r;
-	r = select_programs(s, host->mechanism, btf, 0, true, chosen, e);
+	r = select_programs(s, host->mechanism, btf, 0, true, chosen, s->bss->vk_absent, e);
 	if (r < 0)
 		return r;
 	r = load_skeleton(s, e);
@@ -388,13 +434,11 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 {
 	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
 	_cleanup_btf_ struct btf *btf = NULL;
-	bool chosen[128], missing = false;
-	int r;
+	bool chosen[128];
+	int r = reattach(eng, needs, e);
 
-	for (size_t i = 0; i < vk_n_hooks; i++)
-		missing |= vk_hook_wanted(&vk_hooks[i], needs) && !is_attached(&vk_hooks[i]);
-	if (!missing)
-		return 0;
+	if (r <= 0)
+		return r;
 	btf = btf__load_vmlinux_btf();
 	s = vkernel_bpf__open();
 	if (!btf || !s)
@@ -402,7 +446,7 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	r = set_constants(s, btf, e);
 	if (r < 0)
 		return r;
-	r = select_programs(s, eng->mechanism, btf, needs, false, chosen, e);
+	r = select_programs(s, eng->mechanism, btf, needs, false, chosen, eng->bss->vk_absent, e);
 	if (r <= 0)
 		return r;
 	for (int m = 0; m < VK_MAP_COUNT; m++)
