@@ -123,7 +123,7 @@ static bool is_attached(const struct vk_hook *h)
 
 /* Marks for loading what @needs asks for and is not attached; returns how many. */
 static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
-			   uint32_t needs, bool fresh, bool *chosen, uint64_t *absent,
+			   uint32_t needs, bool fresh, bool *chosen, __u64 *absent,
 			   struct vk_error *e)
 {
 	int n = 0;
