@@ -42,7 +42,7 @@ _vkernel() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vkernel_words check run attach ps show events why stats update mode rm policy help \
+		_vkernel_words check run attach ps show events why stats update mode rm setup gc policy help \
 			version --help --version
 		return
 	fi
@@ -50,7 +50,7 @@ _vkernel() {
 		if [[ $command == policy ]]; then
 			_vkernel_words check plan list show --help
 		else
-			_vkernel_words check run attach ps show events why stats update mode rm policy
+			_vkernel_words check run attach ps show events why stats update mode rm setup gc policy
 		fi
 		return
 	fi
@@ -77,6 +77,8 @@ _vkernel() {
 		why) _vkernel_words --policy --foreign --json --help ;;
 		update) _vkernel_words --policy --help ;;
 		rm) _vkernel_words --kill --help ;;
+		setup) _vkernel_words --dry-run --undo --help ;;
+		gc) _vkernel_words --dry-run --help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
 		"policy check" | "policy list") _vkernel_words --json --help ;;
 		*) _vkernel_words --help ;;
@@ -88,6 +90,7 @@ _vkernel() {
 	case $command in
 	run) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
 	show | update | rm) _vkernel_instances ;;
+	setup) _vkernel_words docker podman containerd cdi ;;
 	attach)
 		if ((operands == 0)); then
 			_vkernel_instances

@@ -26,18 +26,18 @@ page_of() { # command
 }
 
 @test "a man page mentions no long option that its command does not have" {
-	for command in check run attach ps show events why stats update mode rm; do
+	for command in check run attach ps show events why stats update mode rm setup gc; do
 		known=" $(options_of "$command" | tr '\n' ' ') --kill "
 		# In the sections about options only: examples may use other programs.
 		for option in $(sed -n '/^\.SH OPTIONS/,/^\.SH/p' "$(page_of "$command")" |
-			sed -n '/^\.TP/{n;p}' | sed 's/\\-/-/g' | grep -o -- '--[a-z]*'); do
+			sed -n '/^\.TP/{n;p}' | sed 's/\\-/-/g' | grep -o -- '--[a-z-]*'); do
 			[[ $known == *" $option "* ]] || { echo "$command: $option" && false; }
 		done
 	done
 }
 
 @test "vkernel(1) lists every command" {
-	for command in check run attach ps show events why stats update mode rm; do
+	for command in check run attach ps show events why stats update mode rm setup gc; do
 		grep -qF "vkernel $command" "$top/man/vkernel.1" || { echo "$command" && false; }
 	done
 }

@@ -9,7 +9,7 @@ vkernel=${VKERNEL:-$top/${VKERNEL_BUILD:-build}/src/cli/vkernel}
 export LC_ALL=C.UTF-8 NO_COLOR=1
 unset VKERNEL_POLICY_PATH
 
-commands=(check run attach ps show events why stats update mode rm
+commands=(check run attach ps show events why stats update mode rm setup gc
 	"policy check" "policy plan" "policy list" "policy show")
 
 # The status and the whole output, which bats prints when a test fails.
@@ -38,5 +38,5 @@ valid_json() {
 # Long options of a command, from its --help.
 # shellcheck disable=SC2086 # a command may be two words
 options_of() {
-	"$vkernel" $1 --help | sed -n '/^Options:/,/^Example/p' | grep -o -- '--[a-z]*' | sort -u
+	"$vkernel" $1 --help | sed -n '/^Options:/,/^Example/p' | grep -o -- '--[a-z-]*' | sort -u
 }
