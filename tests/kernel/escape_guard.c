@@ -193,33 +193,6 @@ LIVE_TEST(links_are_not_detached)
 	live_run(detach_links, NULL);
 }
 
-/* A descriptor of a map, out of a process of ours that happens to run. */
-static void steal_maps(void *arg)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, *(pid_t *)arg, 0);
-
-	for (int i = 3; i < 64; i++) {
-		int fd = (int)syscall(SYS_pidfd_getfd, pidfd, i, 0);
-		char link[64] = {0};
-
-		if (fd < 0)
-			continue;
-		if (readlink(live_fd_path(fd), link, sizeof(link) - 1) > 0 &&
-		    strstr(link, "bpf-map")) {
-			FAIL("took a map, descriptor %d", i);
-			return;
-		}
-		close(fd);
-	}
-}
-LIVE_TEST(maps_are_not_taken_from_our_processes)
-{
-	pid_t pid = getpid();
-
-	live_policy(ANYTHING);
-	live_run(steal_maps, &pid);
-}
-
 /* ---- no process of ours is needed ---- */
 
 static void holder(void *arg)

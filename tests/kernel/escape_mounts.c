@@ -81,21 +81,6 @@ LIVE_TEST(allow_rules_do_not_count_for_own_mounts)
 	live_run(mount_own, NULL);
 }
 
-static void start_names(void *arg)
-{
-	(void)arg;
-	CHECK_ERRNO(mount("none", "/tmp/k/ok", "tmpfs", 0, NULL), 0);
-	CHECK_EQ(live_open("/proc/self/status", O_RDONLY), 0);
-	CHECK_EQ(live_open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY), 0);
-}
-LIVE_TEST(mounts_of_the_start_keep_their_names)
-{
-	live_policy("files: {default: deny, rules: [{allow: [read], path: ['/proc/**', '/sys/**']}"
-		    "]}");
-	live_file("/tmp/k/ok/f", "x");
-	live_run(start_names, NULL);
-}
-
 static void pivot(void *arg)
 {
 	(void)arg;
@@ -240,4 +225,28 @@ LIVE_TEST(overlay_copies_up_what_may_be_written)
 		    "'/tmp/k/merged/**'}, {deny: [write], path: /tmp/k/merged/denied}]}");
 	overlay("lowerdir=/tmp/k/lower,upperdir=/tmp/k/upper,workdir=/tmp/k/work");
 	live_run(copy_up, NULL);
+}
+
+/* ---- one mount operation in the clothes of another ---- */
+
+static void confuse(void *arg)
+{
+	static const unsigned long flags[] = {MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+					      MS_MOVE};
+
+	(void)arg;
+	CHECK_ERRNO(mount("/tmp/k/root", "/tmp/k/ok", NULL, MS_BIND, NULL), EPERM);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		CHECK_ERRNO(mount("/tmp/k/root", "/tmp/k/ok", NULL, MS_BIND | flags[i], NULL),
+			    EPERM);
+	CHECK_ERRNO(mount(NULL, "/tmp/k/ok", NULL, MS_PRIVATE, NULL), 0);
+	CHECK_ERRNO(mount(NULL, "/tmp/k/ok", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL), 0);
+}
+LIVE_TEST(mount_flags_are_read_as_the_kernel_does)
+{
+	live_policy("mounts: {default: deny, allow: [{op: remount, on: /tmp/k/ok}]}");
+	live_dir("/tmp/k/root");
+	live_dir("/tmp/k/ok");
+	ASSERT(mount("none", "/tmp/k/ok", "tmpfs", 0, NULL) == 0);
+	live_run(confuse, NULL);
 }

@@ -185,21 +185,3 @@ LIVE_TEST(tcp_fast_open)
 	live_policy(INET_POLICY);
 	live_run(tcp, NULL);
 }
-
-/* listen(2) on a socket that is not bound binds it to a port of the kernel's choice. */
-static void listen_unbound(void *arg)
-{
-	struct sockaddr_in any = {.sin_family = AF_INET};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)arg;
-	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
-	any.sin_family = AF_UNSPEC;
-	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
-	CHECK_ERRNO(listen(fd, 5), EACCES);
-}
-LIVE_TEST(listen_without_bind)
-{
-	live_policy(INET_POLICY);
-	live_run(listen_unbound, NULL);
-}

@@ -80,39 +80,6 @@ LIVE_TEST(append_only_by_mapping)
 	check_log();
 }
 
-/* Since 6.9 one write can ignore O_APPEND. */
-static void by_noappend(void *arg)
-{
-	int fd = open(LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
-	struct iovec iov = {(char *)(uintptr_t) "X", 1};
-
-	(void)arg;
-	ASSERT(fd >= 0);
-	if (pwritev2(fd, &iov, 1, 0, RWF_NOAPPEND) < 0)
-		CHECK(errno == EOPNOTSUPP || errno == EACCES);
-}
-LIVE_TEST(append_only_by_rwf_noappend)
-{
-	prepare();
-	live_run(by_noappend, NULL);
-	check_log();
-}
-
-static void by_fallocate(void *arg)
-{
-	int fd = open(LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-	(void)arg;
-	ASSERT(fd >= 0);
-	CHECK_NE(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 10), 0);
-}
-LIVE_TEST(append_only_by_punching_holes)
-{
-	prepare();
-	live_run(by_fallocate, NULL);
-	check_log();
-}
-
 /* ---- executing ---- */
 
 static char *const no_args[] = {NULL};

@@ -191,28 +191,6 @@ LIVE_TEST(children_of_every_kind)
 		;
 }
 
-/* Ended, but not waited for: it can do nothing any more, and must not keep the instance. */
-static void leave_zombie(void *arg)
-{
-	struct clone_args args = {.flags = CLONE_PARENT};
-
-	(void)arg;
-	if (syscall(SYS_clone3, &args, sizeof(args)) == 0)
-		syscall(SYS_exit_group, 0);
-}
-LIVE_TEST(zombies_do_not_keep_an_instance)
-{
-	struct vk_error e = {0};
-
-	prepare("");
-	live_run(leave_zombie, NULL);
-	live_ok(vk_instance_remove(live.eng, live.name, true, &e), &e);
-	while (waitpid(-1, NULL, __WALL) > 0)
-		;
-	if (!e.code)
-		*live.name = '\0';
-}
-
 /* ---- threads ---- */
 
 struct threads {
@@ -362,28 +340,6 @@ static struct storm *storm_new(void)
 
 	ASSERT(s != MAP_FAILED);
 	return s;
-}
-
-LIVE_TEST(fork_storm_during_attach)
-{
-	for (int i = 0; i < 5; i++) {
-		struct storm *s = storm_new();
-		struct live_member m;
-
-		if (i == 0)
-			prepare("");
-		m = live_fork(storm, s);
-		live_go(&m);
-		while (s->started < 20)
-			usleep(1000);
-		live_attach(&m);
-		s->attached = true;
-		while (s->denied < 100 && !s->granted)
-			usleep(1000);
-		s->stop = true;
-		live_wait(&m);
-		CHECK_EQ(s->granted, 0);
-	}
 }
 
 LIVE_TEST(fork_storm_during_update)

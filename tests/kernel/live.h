@@ -46,8 +46,9 @@ extern struct live live;
  */
 void live_setup(void);
 void live_teardown(void);
-#define LIVE_TEST(ident, ...)                                                                      \
-	TEST(ident, .setup = live_setup, .teardown = live_teardown, .timeout = 30, ##__VA_ARGS__)
+#define LIVE_TEST_WITHIN(ident, seconds)                                                           \
+	TEST(ident, .setup = live_setup, .teardown = live_teardown, .timeout = (seconds))
+#define LIVE_TEST(ident) LIVE_TEST_WITHIN(ident, 30)
 
 /* A policy from its text without "vkernel:" and "name:"; the test ends if it does not parse. */
 struct vk_policy *live_parse(const char *text);

@@ -231,29 +231,66 @@ static void freeze_names(struct replay *r)
 	r->frozen = true;
 }
 
+static void stop_member(struct replay *r)
+{
+	struct vk_error e = {0};
+
+	if (!r->member)
+		return;
+	close(r->sock);
+	kill(r->other, SIGKILL);
+	kill(r->member, SIGKILL);
+	waitpid(r->other, NULL, 0);
+	waitpid(r->member, NULL, 0);
+	r->member = 0;
+	while (r->n)
+		vk_policy_free(r->layers[--r->n]);
+	live_ok(vk_instance_remove(live.eng, live.name, true, &e), &e);
+	*live.name = '\0';
+}
+
+/* What is mounted there before must be there at the start of the instance. */
+static void start_anew(struct replay *r)
+{
+	stop_member(r);
+	r->frozen = false;
+	ASSERT(unshare(CLONE_NEWNS) == 0);
+	ASSERT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
+
+static void perform(struct replay *r, const struct vt_row *row, int fd)
+{
+	struct vk_instance before, after;
+	char byte;
+
+	r->call->op = row->op;
+	for (size_t i = 0; i < VT_MAX_ARGS; i++)
+		snprintf(r->call->args[i], VO_PATH, "%s", row->args[i] ? row->args[i] : "");
+	before = live_counters();
+	ASSERT(send_fd(r->sock, fd));
+	ASSERT(read(r->sock, &byte, 1) == 1);
+	after = live_counters();
+	judge(row, r->call->err, &before, &after);
+}
+
 static int replay_row(const struct vt_row *row, void *data)
 {
 	struct replay *r = data;
-	struct vk_instance before, after;
-	char byte;
-	int fd;
+	bool prepared = false;
+	int fd = -1;
 
 	if (row->scope != r->block->scope || row->nolive)
 		return 0;
+	if (vt_op_object(row->op) == VT_AT_MOUNT) {
+		start_anew(r);
+		prepared = vo_prepare(row, &fd);
+	}
 	if (!r->member)
 		start_member(r, row);
 	if (row->foreign && !r->frozen)
 		freeze_names(r);
-	if (vo_prepare(row, &fd)) {
-		r->call->op = row->op;
-		for (size_t i = 0; i < VT_MAX_ARGS; i++)
-			snprintf(r->call->args[i], VO_PATH, "%s", row->args[i] ? row->args[i] : "");
-		before = live_counters();
-		ASSERT(send_fd(r->sock, fd));
-		ASSERT(read(r->sock, &byte, 1) == 1);
-		after = live_counters();
-		judge(row, r->call->err, &before, &after);
-	}
+	if (prepared || vo_prepare(row, &fd))
+		perform(r, row, fd);
 	vk_closep(&fd);
 	vo_clean(row);
 	return 0;
@@ -264,14 +301,7 @@ static void run_block(size_t i)
 	struct replay r = {.block = &blocks[i], .sock = -1};
 
 	CHECK_EQ(vt_read(r.block->file, replay_row, &r), 0);
-	if (r.member) {
-		close(r.sock);
-		kill(r.other, SIGKILL);
-		kill(r.member, SIGKILL);
-		waitpid(r.member, NULL, 0);
-	}
-	while (r.n)
-		vk_policy_free(r.layers[--r.n]);
+	stop_member(&r);
 }
 
 /* A test's body takes no argument, so there is one for each block. */
