@@ -162,7 +162,7 @@ static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *c
 		vk_slot_release(eng, old_slot);
 	if (old_text != l.text)
 		vk_store_trim(eng, old_text);
-	vk_hooks_trim(eng);
+	vk_hooks_trim();
 	return 0;
 }
 
@@ -283,7 +283,7 @@ int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struc
 	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
 	eng->rows[id].used = 0;
 	vk_slot_release(eng, slot);
-	vk_hooks_trim(eng);
+	vk_hooks_trim();
 	return 0;
 }
 

@@ -12,18 +12,28 @@
 #include "internal.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "vkernel.skel.h"
+
+/*
+ * Detaching a hook waits for all tasks to leave its code, some 30 ms; a policy has up to 40. So it
+ * is done in the background, and not at once, as instances often follow one another.
+ */
+#define TRIM_DELAY_S 2
 
 /* Bits of file->f_mode, by kernel: see vk_backing_bit. */
 #define FMODE_BACKING_6_5 (1u << 25)
@@ -458,7 +468,8 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	return attach_and_pin(s, VK_PIN_ROOT, chosen, e);
 }
 
-void vk_hooks_trim(struct vk_engine *eng)
+/* Detaches one hook that no instance needs. False: there is none. */
+static bool trim_one(struct vk_engine *eng)
 {
 	uint32_t needs = 0;
 	bool any = false;
@@ -475,8 +486,51 @@ void vk_hooks_trim(struct vk_engine *eng)
 		    (any && vk_hook_wanted(&vk_hooks[i], needs)))
 			continue;
 		link_path(path, sizeof(path), VK_PIN_ROOT, &vk_hooks[i]);
-		unlink(path);
+		if (unlink(path) == 0)
+			return true;
 	}
+	return false;
+}
+
+/* In a process of its own, which holds nothing of its parent's. */
+static _Noreturn void trim_main(void)
+{
+	int null = open("/dev/null", O_RDWR);
+	bool more = true;
+
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	syscall(SYS_close_range, 3, ~0u, 0);
+	setsid();
+	if (chdir("/") < 0)
+		_exit(1);
+	prctl(PR_SET_NAME, "vkernel-trim");
+	sleep(TRIM_DELAY_S);
+	while (more) {
+		struct vk_error e = {0};
+		struct vk_engine *eng;
+
+		/* The lock is let go between hooks, so that nobody waits for all of them. */
+		if (vk_engine_open(&eng, 0, &e) < 0)
+			break;
+		more = trim_one(eng);
+		vk_engine_close(eng);
+	}
+	_exit(0);
+}
+
+void vk_hooks_trim(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (fork() == 0)
+			trim_main();
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 }
 
 uint32_t vk_hooks_attached(void)
