@@ -52,9 +52,6 @@ int BPF_PROG(vk_file_open, struct file *file)
 	 */
 	if (mode & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
 		want &= ~VK_R_READ;
-	/* Who may write anywhere may append. */
-	if (rights & VK_R_WRITE)
-		want &= ~VK_R_APPEND;
 	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, dentry, mnt);
 }
 
@@ -71,9 +68,12 @@ int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long pr
 	     unsigned long flags)
 {
 	struct vk_call c;
+	u64 given = 0;
 	u32 want = 0;
 
-	if (!file)
+	/* As a number, too: as in vk_kill. */
+	bpf_probe_read_kernel(&given, sizeof(given), &file);
+	if (!file || !given)
 		return 0; /* allow: anonymous memory has no name */
 	if (prot & PROT_EXEC)
 		want = VK_R_MMAP_EXEC;
@@ -93,11 +93,17 @@ SEC("lsm/file_mprotect")
 int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot)
 {
 	struct file *file = vma->vm_file;
+	u32 want = 0;
 
-	if (!(prot & PROT_EXEC) || !file)
-		return 0; /* allow: not made executable, or no file */
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_MMAP, VK_R_MMAP_EXEC,
-			     EACCES);
+	if (!file)
+		return 0; /* allow: no file */
+	if (prot & PROT_EXEC)
+		want = VK_R_MMAP_EXEC;
+	if (prot & PROT_WRITE && vma->vm_flags & VM_SHARED && file->f_flags & O_APPEND)
+		want |= VK_R_WRITE; /* as in vk_mmap */
+	if (!want)
+		return 0; /* allow: neither made executable nor around O_APPEND */
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_MMAP, want, EACCES);
 }
 
 /* F_SETFL that drops O_APPEND turns appending into writing. */

@@ -165,6 +165,7 @@ struct linux_binprm {
 	struct file *file;
 };
 struct vm_area_struct {
+	unsigned long vm_flags;
 	struct file *vm_file;
 };
 struct sock_common {
@@ -230,6 +231,7 @@ struct bpf_iter__task {
 #define PF_IO_WORKER 0x10
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define PROT_WRITE 2
+#define VM_SHARED 8
 #define PROT_EXEC 4
 #define MAP_SHARED 1
 #define F_SETFL 4

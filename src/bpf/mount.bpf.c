@@ -44,10 +44,17 @@ int BPF_PROG(vk_mount, const char *dev_name, const struct path *path, const char
 {
 	u32 want = VK_R_MOUNT;
 
-	if (flags & (MS_REMOUNT | MS_PROPAGATION))
+	int r = vk_guard_pins(path->dentry);
+
+	if (r)
+		return r; /* deny: our pins */
+	/* In the order in which the kernel looks at them. */
+	if (flags & MS_REMOUNT)
 		want = VK_R_REMOUNT;
 	else if (flags & MS_BIND)
 		want = VK_R_BIND_MOUNT;
+	else if (flags & MS_PROPAGATION)
+		want = VK_R_REMOUNT;
 	else if (flags & MS_MOVE)
 		want = VK_R_MOVE_MOUNT;
 	return vk_check_mount(path->dentry, path->mnt, VK_OP_MOUNT, want);
@@ -56,6 +63,12 @@ int BPF_PROG(vk_mount, const char *dev_name, const struct path *path, const char
 SEC("lsm/move_mount")
 int BPF_PROG(vk_move_mount, const struct path *from, const struct path *to)
 {
+	int r = vk_guard_pins(to->dentry);
+
+	if (r == 0)
+		r = vk_guard_pins(from->dentry);
+	if (r)
+		return r; /* deny: our pins */
 	return vk_check_mount(to->dentry, to->mnt, VK_OP_MOUNT, VK_R_MOVE_MOUNT);
 }
 

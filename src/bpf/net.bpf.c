@@ -103,7 +103,7 @@ static long vk_net_step(u32 i, void *data)
 
 /* Reads an address; false: not an internet address, or cut short. */
 static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *address, int len,
-					    u16 sk_family)
+					    u16 sk_family, bool unspec)
 {
 	u8 raw[28] = {};
 	u16 family;
@@ -112,8 +112,8 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 		return false;
 	bpf_probe_read_kernel(raw, 2, address);
 	family = *(u16 *)raw;
-	if (family == AF_UNSPEC && e->op == VK_NET_BIND && sk_family == AF_INET)
-		family = AF_INET; /* inet_bind takes it so */
+	if (family == AF_UNSPEC && unspec && sk_family == AF_INET)
+		family = AF_INET; /* inet_bind, udp_sendmsg and raw_sendmsg take it so */
 	if (family == AF_INET && len >= 16) {
 		bpf_probe_read_kernel(raw, 16, address);
 		e->family = AF_INET;
@@ -137,15 +137,17 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 	return true;
 }
 
+#define VK_SENDING 0x100 /* beside VK_NET_CONNECT: a destination, not a connection */
+
 static __noinline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
 				    int len, u32 op)
 {
-	struct vk_endpoint e = {.op = op};
+	struct vk_endpoint e = {.op = op & ~VK_SENDING};
 	const struct vk_image *img;
 	struct vk_detail d = {};
 	u32 denied, proto = sk->sk_protocol;
 
-	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family))
+	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family, op != VK_NET_CONNECT))
 		return 0; /* allow: AF_UNSPEC dissolves an association; the rest fails by itself */
 	e.proto = proto == IPPROTO_MPTCP ? IPPROTO_TCP : proto;
 	e.img = c->img;
@@ -154,7 +156,7 @@ static __noinline int vk_check_inet(struct vk_call *c, struct sock *sk, const vo
 	denied = e.deny | (img->net_default_deny & ~e.allow);
 	if (!denied && !e.audit)
 		return 0; /* allow: every component's network section does */
-	d.op = op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
+	d.op = e.op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
 	d.err = denied & img->net_enforce ? EACCES : 0;
 	d.arg[0] = e.family;
 	d.arg[1] = e.proto;
@@ -264,7 +266,7 @@ int BPF_PROG(vk_sendmsg, struct socket *sock, struct msghdr *msg, int size)
 	family = sk->__sk_common.skc_family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0; /* allow: as in vk_connect */
-	return vk_check_inet(&c, sk, address, msg->msg_namelen, VK_NET_CONNECT);
+	return vk_check_inet(&c, sk, address, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING);
 }
 
 /* The peer decides by its own name, so renaming or bind-mounting the socket changes nothing. */

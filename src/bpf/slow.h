@@ -112,7 +112,7 @@ static long vk_walk_step(u32 i, void *data)
 {
 	struct vk_scratch *s = *(struct vk_scratch **)data;
 	u64 parent;
-	u32 seq = 0;
+	u32 seq = 0, again = 0;
 
 	if (!s)
 		return 1;
@@ -154,6 +154,12 @@ static long vk_walk_step(u32 i, void *data)
 	}
 	if (!vk_prepend_name(s)) {
 		s->fail = VK_FAIL_LONG;
+		return 1;
+	}
+	/* Else the second walk could pair the old parent with the new name. */
+	vk_probe(again, vk_dentry_field(s->d, d_seq));
+	if (again != seq) {
+		s->fail = VK_FAIL_RACE;
 		return 1;
 	}
 	s->d = parent;

@@ -28,8 +28,8 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_move_leave", "__d_move", NULL, WATCHES, false, false, VK_NEED_PATHS, "moves of names"},
 	{"vk_inode_free", "security_inode_free", NULL, WATCHES, false, false, VK_NEED_PATHS, "reuse of inodes"},
 	{"vk_linked", "vfs_link", NULL, WATCHES, false, false, VK_NEED_PATHS, "second names of files"},
-	{"vk_mount", "sb_mount", NULL, DECIDES, false, false, VK_NEED_PATHS, "mounting"},
-	{"vk_move_mount", "move_mount", NULL, DECIDES, false, false, VK_NEED_PATHS, "attaching and moving mounts"},
+	{"vk_mount", "sb_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "mounting"},
+	{"vk_move_mount", "move_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "attaching and moving mounts"},
 	{"vk_pivotroot", "sb_pivotroot", NULL, DECIDES, false, false, VK_NEED_PATHS, "pivot_root(2)"},
 	{"vk_link", "path_link", NULL, DECIDES, false, false, VK_NEED_PATHS, "hard links"},
 
