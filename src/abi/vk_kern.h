@@ -230,9 +230,11 @@ struct vk_name_slot {
 	__u64 inode;
 	__u64 dentry;
 	__u64 mnt;
-	__u64 stamp1; /* view << 32 | generation of the inode's bucket */
-	__u64 stamp2; /* generation of directory moves << 32 | mount events of the namespace */
+	__u64 stamp1; /* vk_instance.rule */
+	__u64 stamp2; /* (moves of directories + generation of the inode's bucket) << 32, plus
+		       * mount events of the namespace */
 	__u64 data;
+	__u64 pad[2]; /* a cache line, and cheap to find */
 };
 
 /* One line of the member list (iterator vk_list). */

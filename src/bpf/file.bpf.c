@@ -14,31 +14,52 @@ static __always_inline int vk_check_file(struct dentry *dentry, struct vfsmount 
 
 	if (!vk_begin(&c))
 		return 0; /* allow: not a member */
-	return vk_judge(&c, op, want, vk_file_rights(&c, dentry, mnt, false), err, dentry, mnt);
+	return vk_judge(&c, op, want, vk_file_rights(&c, dentry, mnt), err, dentry, mnt);
 }
 
-SEC("lsm/file_open")
-int BPF_PROG(vk_file_open, struct file *file)
+/* A check whose subject is known already. */
+static __always_inline void vk_resume(struct vk_call *c, u32 vki, u64 rule)
 {
-	struct vfsmount *mnt;
-	struct dentry *dentry;
-	u32 mode, flags, want = 0;
-	struct vk_call c;
-	u64 rights;
+	c->task = bpf_get_current_task_btf();
+	c->inst = vk_instance_at(vki);
+	c->rule = rule;
+	c->img = NULL;
+	c->mask = 0;
+}
 
-	if (!vk_begin(&c))
-		return 0; /* allow: not a member */
-	mode = file->f_mode;
-	flags = file->f_flags;
-	/*
-	 * allow: the file underneath an overlay's, opened by overlayfs itself for a file that was
-	 * checked under its own name. User space cannot set this mode bit.
-	 */
-	if (vk_backing_bit && mode & vk_backing_bit)
-		return 0;
-	dentry = file->f_path.dentry;
-	mnt = file->f_path.mnt;
-	rights = vk_file_rights(&c, dentry, mnt, true);
+#define VK_ROOT_TRIED (1u << 31) /* in @vki: see struct vk_call */
+
+static __noinline u64 vk_open_miss(struct dentry *dentry, struct vfsmount *mnt, u64 rule, u64 names,
+				   u32 vki)
+{
+	struct vk_call c;
+
+	vk_resume(&c, vki, rule);
+	c.names = names;
+	c.root_tried = vki & VK_ROOT_TRIED;
+	return vk_file_rights_by(&c, dentry, mnt, true);
+}
+
+/*
+ * Names a mount's root for the fast walk. Called from the top: below the walk the stack would not
+ * suffice.
+ */
+static __noinline int vk_open_root(struct vfsmount *mnt, u64 rule, u64 names, u32 vki)
+{
+	struct vk_call c;
+
+	vk_resume(&c, vki, rule);
+	c.names = names;
+	vk_root_name(&c, mnt);
+	return 0;
+}
+
+/* All opens but plain reading that is granted. */
+static __noinline int vk_open_judge(struct file *file, u64 rights, u64 rule, u32 vki)
+{
+	u32 mode = file->f_mode, flags = file->f_flags, want = 0;
+	struct vk_call c;
+
 	if (mode & FMODE_READ)
 		want |= VK_R_READ;
 	if (mode & FMODE_WRITE) {
@@ -52,7 +73,49 @@ int BPF_PROG(vk_file_open, struct file *file)
 	 */
 	if (mode & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
 		want &= ~VK_R_READ;
-	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, dentry, mnt);
+	vk_resume(&c, vki, rule);
+	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, file->f_path.dentry,
+			file->f_path.mnt);
+}
+
+/*
+ * The hottest hook. What a warm read does not need (a struct vk_call, the image, f_flags) is in
+ * functions of its own.
+ */
+SEC("lsm/file_open")
+int BPF_PROG(vk_file_open, struct file *file)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 vki = vk_current_vki(task), mode;
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	u64 rule, names, rights;
+
+	if (!vki)
+		return 0; /* allow: not a member */
+	rule = vk_read_once(vk_instance_at(vki)->rule);
+	names = vk_stamp_names(task);
+	dentry = file->f_path.dentry;
+	mnt = file->f_path.mnt;
+	mode = file->f_mode;
+	if (!vk_file_rights_get(rule, names, dentry, mnt, &rights)) {
+		/*
+		 * allow: the file underneath an overlay's, opened by overlayfs itself for a file
+		 * that was checked under its own name. User space cannot set this mode bit. Its
+		 * mount is private to overlayfs and in no cache.
+		 */
+		if (mode & vk_backing_bit)
+			return 0;
+		rights = vk_open_miss(dentry, mnt, rule, names, vki);
+		if (rights == VK_RIGHTS_ROOT) {
+			vk_open_root(mnt, rule, names, vki);
+			rights = vk_open_miss(dentry, mnt, rule, names, vki | VK_ROOT_TRIED);
+		}
+	}
+	if ((mode & (FMODE_READ | FMODE_WRITE | FMODE_EXEC)) == FMODE_READ &&
+	    (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ)
+		return 0; /* allow: reading, granted and not to be reported */
+	return vk_open_judge(file, rights, rule, vki);
 }
 
 /* Called for a script and again for its interpreter. */
@@ -85,7 +148,7 @@ int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long pr
 	if (!vk_begin(&c))
 		return 0; /* allow: not a member */
 	return vk_judge(&c, VK_OP_MMAP, want,
-			vk_file_rights(&c, file->f_path.dentry, file->f_path.mnt, false), EACCES,
+			vk_file_rights(&c, file->f_path.dentry, file->f_path.mnt), EACCES,
 			file->f_path.dentry, file->f_path.mnt);
 }
 
