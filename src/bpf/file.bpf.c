@@ -138,6 +138,13 @@ int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long pr
 	bpf_probe_read_kernel(&given, sizeof(given), &file);
 	if (!file || !given)
 		return 0; /* allow: anonymous memory has no name */
+	if (vk_fmod) {
+		/* security_mmap_file(file, prot, flags) computes the hook's prot itself. */
+		flags = prot;
+		prot = reqprot;
+		if (prot & PROT_READ && bpf_get_current_task_btf()->personality & READ_IMPLIES_EXEC)
+			prot |= PROT_EXEC;
+	}
 	if (prot & PROT_EXEC)
 		want = VK_R_MMAP_EXEC;
 	/* A shared writable mapping writes anywhere, so a descriptor to append is not enough. */

@@ -151,6 +151,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int flags;
+	unsigned int personality;
 	void *io_uring;
 	u64 start_time;
 	char comm[16];
@@ -230,8 +231,10 @@ struct bpf_iter__task {
 #define MNT_INTERNAL 0x4000
 #define PF_IO_WORKER 0x10
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define PROT_READ 1
 #define PROT_WRITE 2
 #define VM_SHARED 8
+#define READ_IMPLIES_EXEC 0x0400000
 #define PROT_EXEC 4
 #define MAP_SHARED 1
 #define F_SETFL 4

@@ -97,7 +97,8 @@ static int member_offset(const struct btf *btf, int id, const char *name)
 }
 
 /* What the programs must know of this kernel before they are loaded. */
-static int set_constants(struct vkernel_bpf *s, const struct btf *btf, struct vk_error *e)
+static int set_constants(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
+			 struct vk_error *e)
 {
 	int dentry = btf__find_by_name_kind(btf, "dentry", BTF_KIND_STRUCT);
 	int r = dentry > 0 ? member_offset(btf, dentry, "d_shortname") : -ENOENT;
@@ -108,6 +109,7 @@ static int set_constants(struct vkernel_bpf *s, const struct btf *btf, struct vk
 		return vk_error_set(e, EOPNOTSUPP,
 				    "struct dentry of this kernel has no short name");
 	s->rodata->vk_inline_off = (uint32_t)r;
+	s->rodata->vk_fmod = m == VK_MECH_FMOD_RET;
 	if (btf__find_by_name_kind(btf, "backing_file_open", BTF_KIND_FUNC) > 0)
 		s->rodata->vk_backing_bit = FMODE_BACKING_6_5;
 	return 0;
@@ -350,7 +352,7 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	s = vkernel_bpf__open();
 	if (!btf || !s)
 		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
-	r = set_constants(s, btf, e);
+	r = set_constants(s, host->mechanism, btf, e);
 	if (r < 0)
 		return r;
 	r = select_programs(s, host->mechanism, btf, 0, true, chosen, s->bss->vk_absent, e);
@@ -453,7 +455,7 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	s = vkernel_bpf__open();
 	if (!btf || !s)
 		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
-	r = set_constants(s, btf, e);
+	r = set_constants(s, eng->mechanism, btf, e);
 	if (r < 0)
 		return r;
 	r = select_programs(s, eng->mechanism, btf, needs, false, chosen, eng->bss->vk_absent, e);

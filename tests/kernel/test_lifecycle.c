@@ -341,6 +341,10 @@ LIVE_TEST(rate_limit_counts_exactly)
 
 	if (!live_ok(vk_events_open(live.eng, &reader, &e), &e))
 		tap_abort();
+	/* Room for all: what earlier tests left is of other instances. */
+	while (vk_events_poll(reader, 0, count_event, &events) > 0)
+		;
+	events = 0;
 	live_policy(DENIED);
 	live_file(SECRET, "x");
 	live_run(deny_often, NULL);
