@@ -176,21 +176,65 @@ int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, uns
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_MMAP, want, EACCES);
 }
 
+/*
+ * SIGIO, or any signal chosen by F_SETSIG, goes to whom a file's owner is set to: that is sending
+ * a signal. Within a limited scope a member may set only itself. What is set through memory that
+ * can change after the check (F_SETOWN_EX, ioctl) is refused there.
+ */
+static __noinline int vk_check_owner(bool by_value, u64 arg)
+{
+	struct vk_detail d = {.op = VK_OP_SIGNAL};
+	struct vk_call c;
+	struct pid *pid;
+	u64 level;
+	int nr = 0, r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (vk_image(&c)->signal_scope == VK_SCOPE_ALL &&
+	    vk_image(&c)->signal_audit == VK_SCOPE_ALL)
+		return 0; /* allow: signals are not limited */
+	if (by_value) {
+		pid = c.task->group_leader->thread_pid;
+		level = pid->level;
+		bpf_probe_read_kernel(&nr, sizeof(nr),
+				      (void *)&pid->numbers + level * sizeof(struct upid));
+		if (arg == 0 || (int)arg == nr)
+			return 0; /* allow: nobody, or itself */
+	}
+	d.err = vk_image(&c)->signal_scope == VK_SCOPE_ALL ? 0 : EPERM;
+	d.arg[0] = arg;
+	return vk_report(&c, &d);
+}
+
 /* F_SETFL that drops O_APPEND turns appending into writing. */
 SEC("lsm/file_fcntl")
 int BPF_PROG(vk_fcntl, struct file *file, unsigned int cmd, unsigned long arg)
 {
+	if (cmd == F_SETOWN || cmd == F_SETOWN_EX)
+		return vk_check_owner(cmd == F_SETOWN, arg);
 	if (cmd != F_SETFL || arg & O_APPEND || !(file->f_flags & O_APPEND) ||
 	    !(file->f_mode & FMODE_WRITE))
 		return 0; /* allow: no change from append to write */
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_OPEN, VK_R_WRITE, EACCES);
 }
 
+static __always_inline int vk_check_ioctl(struct file *file, unsigned int cmd)
+{
+	int r = 0;
+
+	if (cmd == FIOSETOWN || cmd == SIOCSPGRP)
+		r = vk_check_owner(false, 0);
+	if (r)
+		return r; /* deny: the signals of a file for somebody else */
+	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
+			     EACCES);
+}
+
 SEC("lsm/file_ioctl")
 int BPF_PROG(vk_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
-			     EACCES);
+	return vk_check_ioctl(file, cmd);
 }
 
 /* ioctl from 32-bit code; a hook of its own since 6.8 (commit f1bb47a31dff). */

@@ -42,3 +42,25 @@ int BPF_PROG(vk_guard_map, struct bpf_map *map, unsigned int fmode)
 		return 0; /* allow: not a member */
 	return vk_guard_report(&c);
 }
+
+/* Nor take one from a process of ours, by pidfd_getfd(2) or a message. */
+SEC("lsm/file_receive")
+int BPF_PROG(vk_guard_receive, struct file *file)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	struct vk_call c;
+	char name[8] = {};
+	u64 map;
+
+	/* Files of bpf(2) are anonymous, and their dentry says what they are. */
+	bpf_probe_read_kernel(name, sizeof(name), dentry->d_name.name);
+	if (*(u64 *)name != *(u64 *)"bpf-map")
+		return 0; /* allow: not a map */
+	map = (u64)file->private_data;
+	bpf_probe_read_kernel(name, 2, (void *)map + bpf_core_field_offset(struct bpf_map, name));
+	if (name[0] != 'v' || name[1] != 'k')
+		return 0; /* allow: not ours */
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	return vk_guard_report(&c);
+}

@@ -125,6 +125,7 @@ struct file {
 	unsigned int f_mode;
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
 };
 struct fs_struct {
 	struct path root;
@@ -146,6 +147,14 @@ struct cred {
 	} cap_effective;
 	void *user_ns;
 };
+struct upid {
+	int nr;
+	void *ns;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
 struct bpf_local_storage;
 struct task_struct {
 	int pid;
@@ -157,6 +166,8 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	int exit_state;
 	const struct cred *real_cred;
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
@@ -171,6 +182,7 @@ struct vm_area_struct {
 };
 struct sock_common {
 	unsigned short skc_family;
+	u16 skc_num;
 };
 struct sock {
 	struct sock_common __sk_common;
@@ -238,6 +250,10 @@ struct bpf_iter__task {
 #define PROT_EXEC 4
 #define MAP_SHARED 1
 #define F_SETFL 4
+#define F_SETOWN 8
+#define F_SETOWN_EX 15
+#define FIOSETOWN 0x8901
+#define SIOCSPGRP 0x8902
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2

@@ -145,6 +145,27 @@ int vk_attach(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/*
+ * A child that had passed task_alloc, but was not in the list of tasks yet, when its parent was
+ * attached. It has not run yet.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
+{
+	struct vk_member *m, init;
+
+	if (!parent->bpf_storage)
+		return 0; /* no member */
+	m = bpf_task_storage_get(&vk_members, parent, NULL, 0);
+	if (!m)
+		return 0; /* somebody else's storage */
+	init = *m;
+	/* Finds the record that task_alloc made, or makes it. */
+	if (!bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+	return 0;
+}
+
 /* The engine asks here for the mount namespace of a process: set tgid, read the list. */
 __u32 vk_mntns_wanted;
 __u64 vk_mntns_found;
@@ -161,6 +182,8 @@ int vk_list(struct bpf_iter__task *ctx)
 		return 0;
 	if (vk_mntns_wanted && (u32)task->tgid == vk_mntns_wanted)
 		vk_mntns_found = vk_mntns_of(task);
+	if (task->exit_state)
+		return 0; /* a zombie waits for its parent, and does nothing more */
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (!m)
 		return 0;

@@ -20,19 +20,26 @@ static __always_inline void vk_freeze_names(struct vk_call *c)
 	__sync_fetch_and_add(&vk_dir_gen, 1);
 }
 
+/*
+ * What is mounted somewhere is unmounted and remounted by the name of that place: what a member
+ * mounted is foreign, but where it may mount it may also unmount.
+ */
 static __always_inline int vk_check_mount(struct dentry *dentry, struct vfsmount *mnt, u32 op,
 					  u32 want)
 {
 	struct vk_call c;
-	u64 rights;
+	u32 name;
 	int r = vk_begin_rules(&c, EPERM);
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
 	if (!(vk_image(&c)->needs & VK_NEED_PATHS))
 		return 0; /* allow: attached to guard our pins, no rule asks */
-	rights = vk_rights_at(&c, dentry, mnt);
-	r = vk_judge(&c, op, want, rights, EPERM, dentry, mnt);
+	if (want & (VK_R_UMOUNT | VK_R_REMOUNT) && dentry == mnt->mnt_root)
+		name = vk_scratch_name(&c, vk_build_mountpoint(&c, mnt));
+	else
+		name = vk_slow_name(&c, dentry, mnt);
+	r = vk_judge(&c, op, want, vk_name_rights(&c, name), EPERM, dentry, mnt);
 	if (r == 0)
 		vk_freeze_names(&c);
 	return r;

@@ -139,30 +139,43 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 
 #define VK_SENDING 0x100 /* beside VK_NET_CONNECT: a destination, not a connection */
 
-static __noinline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
-				    int len, u32 op)
+/* Judges an endpoint whose address is known. */
+static __noinline int vk_judge_inet(struct vk_call *c, struct vk_endpoint *e)
+{
+	const struct vk_image *img = vk_image(c);
+	struct vk_detail d = {};
+	u32 denied;
+
+	e->img = c->img;
+	bpf_loop(VK_NET_RULES, vk_net_step, e, 0);
+	denied = e->deny | (img->net_default_deny & ~e->allow);
+	if (!denied && !e->audit)
+		return 0; /* allow: every component's network section does */
+	d.op = e->op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
+	d.err = denied & img->net_enforce ? EACCES : 0;
+	d.arg[0] = e->family;
+	d.arg[1] = e->proto;
+	d.arg[2] = e->port;
+	__builtin_memcpy(d.addr, e->addr, 16);
+	return vk_report(c, &d);
+}
+
+static __always_inline u8 vk_protocol(struct sock *sk)
+{
+	u32 proto = sk->sk_protocol;
+
+	return proto == IPPROTO_MPTCP ? IPPROTO_TCP : proto;
+}
+
+static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
+					 int len, u32 op)
 {
 	struct vk_endpoint e = {.op = op & ~VK_SENDING};
-	const struct vk_image *img;
-	struct vk_detail d = {};
-	u32 denied, proto = sk->sk_protocol;
 
 	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family, op != VK_NET_CONNECT))
 		return 0; /* allow: AF_UNSPEC dissolves an association; the rest fails by itself */
-	e.proto = proto == IPPROTO_MPTCP ? IPPROTO_TCP : proto;
-	e.img = c->img;
-	bpf_loop(VK_NET_RULES, vk_net_step, &e, 0);
-	img = vk_image(c);
-	denied = e.deny | (img->net_default_deny & ~e.allow);
-	if (!denied && !e.audit)
-		return 0; /* allow: every component's network section does */
-	d.op = e.op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
-	d.err = denied & img->net_enforce ? EACCES : 0;
-	d.arg[0] = e.family;
-	d.arg[1] = e.proto;
-	d.arg[2] = e.port;
-	__builtin_memcpy(d.addr, e.addr, 16);
-	return vk_report(c, &d);
+	e.proto = vk_protocol(sk);
+	return vk_judge_inet(c, &e);
 }
 
 /* Feeds a kernel string to the automaton from its start: abstract socket names. */
@@ -226,6 +239,29 @@ int BPF_PROG(vk_bind, struct socket *sock, void *address, int len)
 		return 0; /* allow: a path, which path_mknod checks */
 	return vk_judge_abstract(&c, VK_OP_UNIX_BIND, VK_R_UNIX_BIND,
 				 vk_abstract_name(&c, address + 3, len - 3));
+}
+
+/* Listening on a socket that is not bound binds it to any address and a port of the kernel's. */
+SEC("lsm/socket_listen")
+int BPF_PROG(vk_listen, struct socket *sock, int backlog)
+{
+	struct vk_endpoint e = {.op = VK_NET_BIND};
+	struct sock *sk = sock->sk;
+	struct vk_call c;
+	u16 family;
+	int r;
+
+	if (!sk)
+		return -EACCES; /* deny: nothing to listen on */
+	family = sk->__sk_common.skc_family;
+	if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_num)
+		return 0; /* allow: no internet socket, or bound before, which was checked */
+	r = vk_begin_rules(&c, EACCES);
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	e.family = family;
+	e.proto = vk_protocol(sk);
+	return vk_judge_inet(&c, &e);
 }
 
 SEC("lsm/socket_connect")

@@ -399,30 +399,25 @@ __attribute__((noinline)) int vk_slow_feed(u64 rule)
 	return f.entry & 0xffff;
 }
 
-/*
- * Leaves the name in the task's scratch buffer and returns its class; VK_NAME_LOST when there is
- * none, which denies.
- */
-static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry,
-					 struct vfsmount *mnt)
+static __always_inline struct vk_scratch *vk_scratch_get(struct vk_call *c)
 {
 	struct vk_scratch *s;
-	u32 class;
 
 	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!s) {
+	if (!s)
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);
-		return VK_NAME_LOST;
-	}
+	return s;
+}
+
+/* Builds the name of (s->dentry, s->mount). */
+static __always_inline u32 vk_build_scratch(struct vk_call *c, struct vk_scratch *s)
+{
+	u32 class;
+
 	s->off = VK_PATH;
 	s->class = VK_NAME_ANON;
-	if (mnt->mnt_flags & MNT_INTERNAL)
-		return VK_NAME_ANON;
 	s->ns = c->inst->mntns;
 	s->frozen = c->inst->flags & VK_I_MOUNTED;
-	s->dentry = (u64)dentry;
-	s->mount = (u64)mnt;
-	s->mount -= bpf_core_field_offset(struct mount, mnt);
 	/*
 	 * Of no namespace at all, by the error pointer MNT_NS_INTERNAL: the kernel's private copy
 	 * of a mount, as overlayfs uses for the files below its own. User space cannot open there.
@@ -437,6 +432,42 @@ static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentr
 	return class;
 }
 
+/*
+ * Leaves the name in the task's scratch buffer and returns its class; VK_NAME_LOST when there is
+ * none, which denies.
+ */
+static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry,
+					 struct vfsmount *mnt)
+{
+	struct vk_scratch *s = vk_scratch_get(c);
+
+	if (!s)
+		return VK_NAME_LOST;
+	s->off = VK_PATH;
+	s->class = VK_NAME_ANON;
+	if (mnt->mnt_flags & MNT_INTERNAL)
+		return VK_NAME_ANON;
+	s->dentry = (u64)dentry;
+	s->mount = (u64)mnt;
+	s->mount -= bpf_core_field_offset(struct mount, mnt);
+	return vk_build_scratch(c, s);
+}
+
+/* The same for the place where @mnt is mounted, as opposed to what it shows. */
+static __always_inline u32 vk_build_mountpoint(struct vk_call *c, struct vfsmount *mnt)
+{
+	struct vk_scratch *s = vk_scratch_get(c);
+	u64 m;
+
+	if (!s)
+		return VK_NAME_LOST;
+	s->mount = (u64)mnt;
+	m = s->mount - bpf_core_field_offset(struct mount, mnt);
+	s->mount = vk_probe64(vk_mount_field(m, mnt_parent));
+	s->dentry = vk_probe64(vk_mount_field(m, mnt_mountpoint));
+	return vk_build_scratch(c, s);
+}
+
 /* The state after the string in scratch, whose class is @class. */
 static __always_inline u32 vk_feed_scratch(struct vk_call *c, u32 class)
 {
@@ -445,14 +476,18 @@ static __always_inline u32 vk_feed_scratch(struct vk_call *c, u32 class)
 	return entry > 0xffff ? VK_NAME(VK_NAME_LOST, 0) : VK_NAME(class, entry);
 }
 
-static __always_inline u32 vk_slow_name(struct vk_call *c, struct dentry *dentry,
-					struct vfsmount *mnt)
+/* The name of what is in scratch, whose class is @class. */
+static __always_inline u32 vk_scratch_name(struct vk_call *c, u32 class)
 {
-	u32 class = vk_build_name(c, dentry, mnt);
-
 	if (class != VK_NAME_KNOWN && class != VK_NAME_FOREIGN)
 		return VK_NAME(class, 0);
 	return vk_feed_scratch(c, class);
+}
+
+static __always_inline u32 vk_slow_name(struct vk_call *c, struct dentry *dentry,
+					struct vfsmount *mnt)
+{
+	return vk_scratch_name(c, vk_build_name(c, dentry, mnt));
 }
 
 #endif

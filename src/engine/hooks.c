@@ -8,6 +8,7 @@
 #define DECIDES VK_HOOK_DECIDES
 #define WATCHES VK_HOOK_WATCHES
 #define ITERATES VK_HOOK_ITERATES
+#define TRACES VK_HOOK_TRACES
 
 /* clang-format off */
 const struct vk_hook vk_hooks[] = {
@@ -15,6 +16,8 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_task_alloc", "task_alloc", NULL, DECIDES, true, false, 0, "children are members"},
 	{"vk_exec_join", "bprm_creds_for_exec", NULL, DECIDES, true, false, 0, "joining at exec"},
 	{"vk_guard_map", "bpf_map", NULL, DECIDES, true, false, 0, "our maps are out of reach"},
+	{"vk_guard_receive", "file_receive", NULL, DECIDES, true, false, 0, "descriptors of our maps"},
+	{"vk_born", "sched_process_fork", NULL, TRACES, true, false, 0, "children born during an attach"},
 	{"vk_bpf", "bpf", NULL, DECIDES, true, false, VK_NEED_BPF, "bpf(2)"},
 	{"vk_unlink", "path_unlink", NULL, DECIDES, true, false, VK_NEED_MODIFY, "removing names; our pins"},
 	{"vk_rmdir", "path_rmdir", NULL, DECIDES, true, false, VK_NEED_MODIFY, "removing directories; our pins"},
@@ -34,7 +37,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_link", "path_link", NULL, DECIDES, false, false, VK_NEED_PATHS, "hard links"},
 
 	{"vk_file_open", "file_open", NULL, DECIDES, false, false, VK_NEED_OPEN, "opening files"},
-	{"vk_fcntl", "file_fcntl", NULL, DECIDES, false, false, VK_NEED_MMAP, "append turned into write"},
+	{"vk_fcntl", "file_fcntl", NULL, DECIDES, false, false, VK_NEED_MMAP | VK_NEED_SIGNAL, "append turned into write; whom SIGIO goes to"},
 	{"vk_exec", "bprm_check_security", "security_bprm_check", DECIDES, false, false, VK_NEED_EXEC, "executing programs"},
 	{"vk_mmap", "mmap_file", NULL, DECIDES, false, false, VK_NEED_MMAP, "executable mappings"},
 	{"vk_mprotect", "file_mprotect", NULL, DECIDES, false, false, VK_NEED_MMAP, "mappings made executable"},
@@ -45,12 +48,13 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_ftruncate", "file_truncate", NULL, DECIDES, false, true, VK_NEED_TRUNCATE, "ftruncate(2); before 6.2 path_truncate sees it"},
 	{"vk_chmod", "path_chmod", NULL, DECIDES, false, false, VK_NEED_CHMOD, "changing modes"},
 	{"vk_chown", "path_chown", NULL, DECIDES, false, false, VK_NEED_CHMOD, "changing owners"},
-	{"vk_ioctl", "file_ioctl", NULL, DECIDES, false, false, VK_NEED_IOCTL, "ioctl(2)"},
-	{"vk_ioctl_compat", "file_ioctl_compat", NULL, DECIDES, false, true, VK_NEED_IOCTL, "32-bit ioctl(2); before 6.8 file_ioctl sees it"},
+	{"vk_ioctl", "file_ioctl", NULL, DECIDES, false, false, VK_NEED_IOCTL | VK_NEED_SIGNAL, "ioctl(2); whom SIGIO goes to"},
+	{"vk_ioctl_compat", "file_ioctl_compat", NULL, DECIDES, false, true, VK_NEED_IOCTL | VK_NEED_SIGNAL, "32-bit ioctl(2); before 6.8 file_ioctl sees it"},
 
 	{"vk_capable", "capable", NULL, DECIDES, false, false, VK_NEED_CAPABLE, "the capability ceiling"},
 	{"vk_socket", "socket_create", NULL, DECIDES, false, false, VK_NEED_SOCKET, "socket families and types"},
 	{"vk_bind", "socket_bind", NULL, DECIDES, false, false, VK_NEED_INET | VK_NEED_UNIX, "binding"},
+	{"vk_listen", "socket_listen", NULL, DECIDES, false, false, VK_NEED_INET, "listening without binding"},
 	{"vk_connect", "socket_connect", NULL, DECIDES, false, false, VK_NEED_INET, "connecting"},
 	{"vk_sendmsg", "socket_sendmsg", NULL, DECIDES, false, false, VK_NEED_INET, "sending to an address"},
 	{"vk_unix_stream", "unix_stream_connect", NULL, DECIDES, false, false, VK_NEED_UNIX, "unix stream sockets"},
@@ -85,8 +89,8 @@ bool vk_hook_available(const struct vk_hook *h, enum vk_mechanism m, const struc
 {
 	char name[80];
 
-	if (h->kind == VK_HOOK_ITERATES)
-		return true;
+	if (h->kind == VK_HOOK_ITERATES || h->kind == VK_HOOK_TRACES)
+		return true; /* on every kernel from 6.1 on */
 	if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_LSM)
 		snprintf(name, sizeof(name), "bpf_lsm_%s", h->lsm);
 	else

@@ -11,6 +11,7 @@
 enum vk_hook_kind {
 	VK_HOOK_DECIDES, /* lsm, or fmod_ret on the security_* function */
 	VK_HOOK_WATCHES, /* fentry or fexit: decides nothing */
+	VK_HOOK_TRACES, /* a tracepoint: decides nothing */
 	VK_HOOK_ITERATES, /* read by the engine */
 };
 
