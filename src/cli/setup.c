@@ -187,9 +187,9 @@ static char *hook_text(const char *stage, const char *when)
 static int setup_podman(const struct settings *set)
 {
 	static const char conf[] = "/etc/containers/containers.conf.d/50-vkernel.conf";
-	static const char create[] = "/etc/containers/oci/hooks.d/50-vkernel.json";
-	static const char stop[] = "/etc/containers/oci/hooks.d/50-vkernel-poststop.json";
-	static const char when[] = "\"annotations\": {\"^io\\\\.vkernel\\\\.policy$\": \".*\"}";
+	static const char create[] = "/usr/share/containers/oci/hooks.d/50-vkernel.json";
+	static const char stop[] = "/usr/share/containers/oci/hooks.d/50-vkernel-poststop.json";
+	static const char when[] = "\"annotations\": {\"^io[.]vkernel[.]policy$\": \".*\"}";
 	_cleanup_free_ char *create_text = hook_text("createRuntime", when);
 	_cleanup_free_ char *stop_text = hook_text("poststop", when);
 	int status = put_own(set, conf,
@@ -319,7 +319,7 @@ static int setup_cdi(const struct settings *set)
 	add_directory(devices, "/usr/share/vkernel/policies");
 	for (size_t i = 0; i < vk_n_builtins; i++)
 		add_device(devices, vk_builtins[i].name);
-	spec = json_pack("{s:s, s:s, s:o}", "cdiVersion", "0.5.0", "kind", "vkernel.io/policy",
+	spec = json_pack("{s:s, s:s, s:o}", "cdiVersion", "0.3.0", "kind", "vkernel.io/policy",
 			 "devices", devices);
 	text = json_dumps(spec, JSON_INDENT(4));
 	json_decref(spec);

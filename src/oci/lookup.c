@@ -153,7 +153,7 @@ int oci_add_layer(struct oci_layers *l, const char *word, bool path_allowed, str
 	}
 	r = find(word, &text, &len, &file, e);
 	if (r == -ENOENT) {
-		vk_error_set(e, ENOENT, "no policy is named \"%s\"", word);
+		vk_error_set(e, ENOENT, "no policy is named '%s'", word);
 		vk_error_advise(e, "put it at %s/%s.yaml; \"vkernel policy list\" shows the names",
 				dirs[0], word);
 		return -ENOENT;

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Docker, podman and containerd: needs root, and a guest with engines.
+
+setup_file() {
+	load lib.bash
+	install_vkernel
+	make_root /tmp/root
+	# An overlay, as the guest's root is, cannot be under another one.
+	mkdir -p /var/lib/docker /var/lib/containers
+	mount -t tmpfs storage /var/lib/docker
+	mount -t tmpfs storage /var/lib/containers
+	vkernel setup podman
+	vkernel setup cdi
+	mkdir -p /etc/containers
+	cat >/etc/containers/containers.conf <<END
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+[containers]
+netns = "none"
+END
+}
+
+teardown_file() {
+	kill "$(cat /run/docker.pid)" || true
+	vkernel rm keep
+}
+
+setup() {
+	load lib.bash
+	rm -f /etc/vkernel/runtime.conf
+	containerd=/run/docker/containerd/containerd.sock
+	podman=(podman --storage-driver vfs)
+	by_annotation=(--annotation io.vkernel.policy=no-secret --rootfs /tmp/root)
+}
+
+@test "docker: run, exec, restart and rm; and why a container does not start" {
+	vkernel setup docker
+	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
+		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
+	wait_for 100 docker version
+	tar -C /tmp/root -c . | docker import - box
+	echo 'policy = no-secret' >/etc/vkernel/runtime.conf
+	docker run --runtime vkernel -d --name web --network none box sleep 1000
+	run docker exec web sh -c 'cat /secret; cat /other'
+	has 0 "can't open '/secret': Permission denied" other
+	run vkernel events --json
+	has 0 "\"instance\":\"$(docker inspect -f '{{.Id}}' web)\""
+	docker restart -t 0 web
+	run docker exec web cat /secret
+	has 1 "Permission denied"
+	docker rm -f web
+	nothing_left
+	echo 'policy = bad' >/etc/vkernel/runtime.conf
+	run docker run --runtime vkernel --rm --network none box cat /other
+	has 125 "/etc/vkernel/policies/bad.yaml:3:1"
+	echo 'runtime = /no/runc' >/etc/vkernel/runtime.conf
+	run docker run --runtime vkernel --rm --network none box cat /other
+	has 125 "the runtime /no/runc cannot be executed"
+	nothing_left
+}
+
+@test "containerd: ctr run with the wrapper" {
+	run ctr -a $containerd run --rm --runc-binary $runtime --annotation \
+		io.vkernel.policy=no-secret --rootfs /tmp/root box /bin/sh -c '/bin/cat /secret; /bin/cat /other'
+	has 0 "can't open '/secret': Permission denied" other
+	nothing_left
+}
+
+@test "podman: run, exec and rm with the wrapper" {
+	"${podman[@]}" --runtime vkernel run -d --name web "${by_annotation[@]}" sleep 1000 3>&-
+	run "${podman[@]}" --runtime vkernel exec web sh -c 'cat /secret; cat /other'
+	has 0 "can't open '/secret': Permission denied" other
+	run vkernel ps --quiet
+	has 0 "$("${podman[@]}" inspect -f '{{.Id}}' web)"
+	"${podman[@]}" --runtime vkernel rm -f -t 0 web
+	nothing_left
+}
+
+@test "podman: hooks.d alone, with crun and with runc, and a CDI device" {
+	run "${podman[@]}" --runtime crun run --rm "${by_annotation[@]}" cat /secret
+	has 1 "Permission denied"
+	run "${podman[@]}" --runtime runc run --rm "${by_annotation[@]}" cat /secret
+	has 1 "Permission denied"
+	run "${podman[@]}" run --rm --device vkernel.io/policy=no-secret --rootfs /tmp/root cat /secret
+	has 1 "Permission denied"
+	nothing_left
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# runc and crun through the wrapper: needs root, and a guest with engines.
+
+setup_file() {
+	load lib.bash
+	install_vkernel
+	mkdir -p $bundles
+	echo secret >/secret
+}
+
+teardown_file() {
+	vkernel rm keep
+}
+
+setup() {
+	load lib.bash
+	rm -f /etc/vkernel/runtime.conf /etc/vkernel/default.yaml
+}
+
+teardown() {
+	local id
+	for id in $(runc list -q); do
+		runc delete -f "$id"
+	done
+	rm -rf /run/vkernel/containers/*
+	vkernel ps --quiet | grep -vx keep | xargs -r vkernel rm --kill
+}
+
+# One life of a container under a real runtime.
+life() { # runtime id
+	local real=$1 id=$2
+	make_bundle "$id" 'cat /secret; cat /other; sleep 1000'
+	run_detached "$runtime" --vkernel-runtime "$real" --policy no-secret \
+		run -d -b "$bundles/$id" "$id"
+	has 0
+	wait_for 20 grep -q other /tmp/detached
+	grep "can't open '/secret': Permission denied" /tmp/detached
+	run vkernel ps
+	has 0 "$id" no-secret
+	run "$real" exec "$id" cat /secret
+	has 1 "Permission denied"
+	run "$runtime" --vkernel-runtime "$real" exec "$id" cat /other
+	has 0 other
+	run nsenter -t "$("$real" state "$id" | jq .pid)" -m cat /secret
+	has 1 "Permission denied"
+	run vkernel events --json
+	has 0 "\"instance\":\"$id\"" '"path":"/secret"'
+	run "$real" delete -f "$id"
+	has 0
+	nothing_left
+}
+
+@test "runc: run, exec and nsenter are confined, events name the container, delete cleans up" {
+	life /usr/sbin/runc first
+}
+
+@test "crun: run, exec and nsenter are confined, events name the container, delete cleans up" {
+	life /usr/bin/crun second
+}
+
+@test "create, start, and a joiner by cgroup; nothing else in config.json changes" {
+	make_bundle c 'cat /secret'
+	cp $bundles/c/config.json $bundles/before
+	chmod 640 $bundles/c/config.json
+	run_detached "$runtime" --policy no-secret create -b $bundles/c c
+	has 0
+	diff <(jq -S . $bundles/before) <(jq -S 'del(.hooks)' $bundles/c/config.json)
+	[[ $(stat -c %a $bundles/c/config.json) == 640 ]]
+	run vkernel ps --members
+	has 0 pending
+	run sh -c 'echo $$ >/sys/fs/cgroup/c/cgroup.procs; exec cat /secret'
+	has 1 "Permission denied"
+	runc start c
+	wait_for 20 grep -q "Permission denied" /tmp/detached
+	# Twice in the same bundle gives the same text.
+	cp $bundles/c/config.json $bundles/before
+	runc delete -f c
+	run "$runtime" --policy no-secret run -b $bundles/c c </dev/null
+	has 1 "Permission denied"
+	cmp $bundles/before $bundles/c/config.json
+	nothing_left
+}
