@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Hooks in the text of config.json, and the command line of a runtime. */
+#include <stdlib.h>
+
+#include "config_edit.h"
+#include "runtime.h"
+#include "tap.h"
+
+#define C "{\"args\":[\"mine\"]}"
+#define P "{\"args\":[\"mine\"],\"p\":1}"
+#define HOOKS "{\"createRuntime\":[" C "],\"poststop\":[" P "]}"
+
+static int edit(const char *text, char **ret)
+{
+	const struct oci_hook hooks[] = {{"createRuntime", C}, {"poststop", P}};
+	struct vk_error e = {0};
+	size_t len;
+
+	return oci_config_edit(text, strlen(text), hooks, 2, "\"mine\"", ret, &len, &e);
+}
+
+static const struct {
+	const char *before, *after; /* after NULL: refused */
+} table[] = {
+	{"{}", "{\"hooks\":" HOOKS "}"},
+	{" { } ", " {\"hooks\":" HOOKS " } "},
+	{"{\"a\":1}", "{\"hooks\":" HOOKS ",\"a\":1}"},
+	{"{\"a\":1,\"hooks\":null ,\"b\":2}", "{\"a\":1,\"hooks\":" HOOKS " ,\"b\":2}"},
+	{"{\"hooks\":{}}", "{\"hooks\":" HOOKS "}"},
+	{"{\"n\":[18446744073709551615,1.50,\"}]\\\"\"]}",
+	 "{\"hooks\":" HOOKS ",\"n\":[18446744073709551615,1.50,\"}]\\\"\"]}"},
+	{"{\"hooks\":{\"createRuntime\":[{\"path\":\"/x\"} , {\"args\":[\"mine\",\"old\"]}],"
+	 "\"prestart\":[{\"path\":\"/y\"}],\"poststop\":null}}",
+	 "{\"hooks\":{\"createRuntime\":[" C ",{\"path\":\"/x\"}],\"poststop\":[" P "],"
+	 "\"prestart\":[{\"path\":\"/y\"}]}}"},
+	{"{\"Hooks\":{}}", NULL},
+	{"{\"hook\xc5\xbf\":{}}", NULL},
+	{"{\"h\\u006foks\":{}}", NULL},
+	{"{\"hooks\":{},\"hooks\":{}}", NULL},
+	{"{\"hooks\":{\"CreateRuntime\":[]}}", NULL},
+	{"{\"hooks\":5}", NULL},
+	{"{\"hooks\":{\"createRuntime\":{}}}", NULL},
+	{"[1]", NULL},
+	{"", NULL},
+	{"{\"a\"", NULL},
+	{"{\"a\":1,}", NULL},
+	{"{\"a\" 1}", NULL},
+	{"{\"a\":]}", NULL},
+	{"{\"a\":\"\\\"}", NULL},
+};
+
+TEST(hooks_are_inserted_and_nothing_else_changes)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char *after = NULL, *again = NULL;
+		int r = edit(table[i].before, &after);
+
+		CHECK(table[i].after ? r == 0 : r == -EINVAL);
+		if (r < 0 || !table[i].after) {
+			if (r == 0 || table[i].after)
+				tap_diag("%s", table[i].before);
+			continue;
+		}
+		CHECK(strcmp(after, table[i].after) == 0);
+		CHECK(edit(after, &again) == 0 && strcmp(again, after) == 0);
+		free(after);
+		free(again);
+	}
+}
+
+TEST(a_config_of_ten_megabytes)
+{
+	size_t len = 10 << 20;
+	char *text = malloc(len + 64), *after = NULL;
+
+	ASSERT(text);
+	strcpy(text, "{\"a\":[");
+	memset(text + 6, '0', len);
+	for (size_t i = 7; i < len; i += 2)
+		text[i] = ',';
+	strcpy(text + 6 + len - 1, "0],\"hooks\":{}}");
+	CHECK(edit(text, &after) == 0);
+	CHECK(after && strstr(after, "],\"hooks\":" HOOKS "}"));
+	free(text);
+	free(after);
+}
+
+static const struct {
+	const char *line; /* words, one blank between */
+	const char *command, *bundle, *config; /* command "!": refused */
+} lines[] = {
+	{"--root /r --log=/l --log-format json create --bundle /b id", "create", "/b", NULL},
+	{"--systemd-cgroup --debug run -b /b -d id", "run", "/b", NULL},
+	{"--rootless true run --bundle=/b id", "run", "/b", NULL},
+	{"run -db/b id", "run", "/b", NULL},
+	{"run --bun /b --config /c id", "run", "/b", "/c"},
+	{"run -b=/b --no-pivot id", "run", "/b", NULL},
+	{"run --new value --bundle /b id", "run", "/b", NULL},
+	{"-log /l -root /r create id", "create", NULL, NULL},
+	{"--policy web --vkernel-runtime=/x state id", "state", NULL, NULL},
+	{"--new value create --bundle /b id", "!", NULL, NULL},
+	{"--new create --bundle /b id", "create", "/b", NULL},
+	{"--version", NULL, NULL, NULL},
+};
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+TEST(the_subcommand_and_the_bundle_are_found)
+{
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char *copy = strdup(lines[i].line), *rest = copy, *argv[16] = {copy};
+		struct request q = {0};
+		struct vk_error e = {0};
+		int argc = 1, r;
+
+		while (rest)
+			argv[argc++] = strsep(&rest, " ");
+		r = request_parse(&q, argc, argv, &e);
+		if (same(lines[i].command, "!"))
+			CHECK(r < 0);
+		else
+			CHECK(r == 0 && same(q.command, lines[i].command) &&
+			      same(q.bundle, lines[i].bundle) && same(q.config, lines[i].config));
+		free(q.argv);
+		free(copy);
+	}
+}
