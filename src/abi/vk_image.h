@@ -166,6 +166,7 @@ enum vk_need {
  * @ptrace_audit:  scope beyond which use is reported
  * @signal_scope:  enum vk_scope: whom members may signal
  * @signal_audit:  scope beyond which use is reported
+ * @granted_any:   rights that some name grants
  * @net_default_deny: bit per component: its network section denies by default
  * @net_enforce:   bit per component: its denials are enforced, not only reported
  * @socket_allow:  per family, bit per socket type (SOCK_STREAM = 1, ...)
@@ -193,7 +194,7 @@ struct vk_image {
 	__u8 ptrace_audit;
 	__u8 signal_scope;
 	__u8 signal_audit;
-	__u32 pad1;
+	__u32 granted_any;
 	__u32 net_default_deny;
 	__u32 net_enforce;
 	__u16 socket_allow[VK_FAMILIES];

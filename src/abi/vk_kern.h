@@ -15,9 +15,10 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 1
+#define VK_KERN_ABI 2
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
+#define VK_ROW_BYTES 320 /* the engine's record of an instance; opaque to the programs */
 #define VK_SLOTS 16384 /* images of each size class */
 #define VK_SLOT_INDEX(slot) ((slot)&0x3fffu)
 #define VK_SLOT_CLASS(slot) (((slot) >> 14) & 3u)
@@ -36,8 +37,6 @@ enum vk_instance_flag {
  *              loaded: every checked operation of its members is denied
  * @mntns:      unique id of the mount namespace whose mounts name its files; 0 until its first
  *              program runs. Written once, by the kernel side
- * @root_mnt:   key of the mount that is the root of that namespace, 0 while unknown
- * @root_dentry: key of that mount's root dentry
  * @flags:      VK_I_*
  * @parent:     id of the instance it was made in; 0: none
  * @denied:     operations denied
@@ -52,8 +51,6 @@ enum vk_instance_flag {
 struct vk_instance {
 	__u64 rule;
 	__u64 mntns;
-	__u64 root_mnt;
-	__u64 root_dentry;
 	__u32 flags;
 	__u32 parent;
 	__u64 denied;
@@ -62,7 +59,7 @@ struct vk_instance {
 	__u64 lost;
 	__u64 errors;
 	__u64 created_ns;
-	__u64 reserved[5];
+	__u64 reserved[7];
 };
 _Static_assert(sizeof(struct vk_instance) == 128, "vk_instance is ABI");
 

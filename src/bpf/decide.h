@@ -10,6 +10,8 @@
 #define VK_BPF_DECIDE_H
 
 #define VK_BURST 20
+#define VK_BUDGET                                                                                  \
+	1000 /* reports a second of one instance, so that it cannot hide those of others */
 #define VK_WINDOW_NS 1000000000ull
 
 /**
@@ -25,24 +27,17 @@ struct vk_detail {
 	u64 addr[2];
 };
 
-/* False: over the limit, counted. *ret: reports left out since the last one. */
-static __always_inline bool vk_within_limit(struct vk_call *c, const struct vk_detail *d, u32 *ret)
+/* False: @cause is over @limit in this second, counted. *ret: left out since the last one. */
+static __always_inline bool vk_window_take(const struct vk_cause *cause, u32 limit, u32 *ret)
 {
-	struct vk_cause cause = {};
 	struct vk_window fresh = {}, *w;
 	u64 now = bpf_ktime_get_ns();
 
-	cause.vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
-	cause.op = d->op;
-	cause.verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
-	cause.what = (u64)d->missing << 32 ^ d->arg[0] ^ d->arg[2] << 16 ^ d->addr[0] ^
-		     (u64)d->class << 60;
-	*ret = 0;
-	w = bpf_map_lookup_elem(&vk_causes, &cause);
+	w = bpf_map_lookup_elem(&vk_causes, cause);
 	if (!w) {
 		fresh.start_ns = now;
 		fresh.count = 1;
-		bpf_map_update_elem(&vk_causes, &cause, &fresh, BPF_ANY);
+		bpf_map_update_elem(&vk_causes, cause, &fresh, BPF_ANY);
 		return true;
 	}
 	if (now - w->start_ns >= VK_WINDOW_NS) {
@@ -52,10 +47,26 @@ static __always_inline bool vk_within_limit(struct vk_call *c, const struct vk_d
 		w->count = 1;
 		return true;
 	}
-	if (__sync_fetch_and_add(&w->count, 1) < VK_BURST)
+	if (__sync_fetch_and_add(&w->count, 1) < limit)
 		return true;
 	__sync_fetch_and_add(&w->suppressed, 1);
 	return false;
+}
+
+static __noinline bool vk_within_limit(struct vk_call *c, const struct vk_detail *d, u32 *ret)
+{
+	struct vk_cause cause = {};
+	u32 ignored = 0;
+
+	*ret = 0;
+	cause.vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
+	if (!vk_window_take(&cause, VK_BUDGET, &ignored))
+		return false;
+	cause.op = d->op;
+	cause.verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
+	cause.what = (u64)d->missing << 32 ^ d->arg[0] ^ d->arg[2] << 16 ^ d->addr[0] ^
+		     (u64)d->class << 60;
+	return vk_window_take(&cause, VK_BURST, ret);
 }
 
 /* Writes the report; @with_path: of the name in scratch. */

@@ -86,6 +86,8 @@ int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
 	     struct dentry *new_dentry)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* link(2) stays within one mount */
+	struct inode *inode;
+	u32 want;
 	struct vk_call c;
 	u64 old, new;
 	int r = vk_begin_rules(&c, EACCES);
@@ -97,7 +99,12 @@ int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
 	if (r)
 		return r; /* deny: the file may not be linked */
 	new = vk_name_rights(&c, vk_name_opaque(&c, new_dentry, mnt));
-	r = vk_judge(&c, VK_OP_LINK, VK_R_LINK, new, EACCES, new_dentry, mnt);
+	inode = old_dentry->d_inode;
+	if (!inode)
+		return -EACCES; /* deny: nothing to link */
+	/* A file without a name yet (O_TMPFILE) is created by this. */
+	want = inode->i_nlink ? VK_R_LINK : VK_R_LINK | VK_R_CREATE;
+	r = vk_judge(&c, VK_OP_LINK, want, new, EACCES, new_dentry, mnt);
 	if (r)
 		return r; /* deny: not under this name */
 	/* deny: the new name would grant a right that the old one does not */

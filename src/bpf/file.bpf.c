@@ -66,12 +66,13 @@ static __noinline int vk_open_judge(struct file *file, u64 rights, u64 rule, u32
 		want |= flags & O_APPEND ? VK_R_APPEND : VK_R_WRITE;
 		if (flags & O_TRUNC && !(mode & FMODE_CREATED))
 			want |= VK_R_TRUNCATE;
-	}
+	} else if (!(mode & FMODE_READ))
+		want |= VK_R_READ; /* open(2) with access mode 3: neither, for ioctl(2) only */
 	/*
-	 * The kernel opens a program, its ELF interpreter or a script to execute it: EXEC is
-	 * checked by vk_exec; reading it needs no right of its own then.
+	 * The kernel opens a program, its ELF interpreter or a script to execute it, with a flag
+	 * that open(2) does not take: EXEC is checked by vk_exec; reading needs no right then.
 	 */
-	if (mode & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
+	if (flags & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
 		want &= ~VK_R_READ;
 	vk_resume(&c, vki, rule);
 	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, file->f_path.dentry,
@@ -100,11 +101,11 @@ int BPF_PROG(vk_file_open, struct file *file)
 	mode = file->f_mode;
 	if (!vk_file_rights_get(rule, names, dentry, mnt, &rights)) {
 		/*
-		 * allow: the file underneath an overlay's, opened by overlayfs itself for a file
-		 * that was checked under its own name. User space cannot set this mode bit. Its
-		 * mount is private to overlayfs and in no cache.
+		 * allow: the file underneath an overlay's, opened by overlayfs itself, under its
+		 * mounter's credentials, for a file that was checked under its own name. A
+		 * fanotify(7) event may offer the same file to a member: under its own.
 		 */
-		if (mode & vk_backing_bit)
+		if (task->cred != task->real_cred && vk_mount_is_private(mnt))
 			return 0;
 		rights = vk_open_miss(dentry, mnt, rule, names, vki);
 		if (rights == VK_RIGHTS_ROOT) {
@@ -112,7 +113,7 @@ int BPF_PROG(vk_file_open, struct file *file)
 			rights = vk_open_miss(dentry, mnt, rule, names, vki | VK_ROOT_TRIED);
 		}
 	}
-	if ((mode & (FMODE_READ | FMODE_WRITE | FMODE_EXEC)) == FMODE_READ &&
+	if ((mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&
 	    (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ)
 		return 0; /* allow: reading, granted and not to be reported */
 	return vk_open_judge(file, rights, rule, vki);
@@ -159,6 +160,21 @@ int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long pr
 			file->f_path.dentry, file->f_path.mnt);
 }
 
+/* Since 6.5 an overlay's file is mapped by the file underneath: judged by its own name. */
+static __noinline int vk_check_mapped(struct file *file, u32 want)
+{
+	struct vk_call c;
+	u32 name;
+
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	if (!vk_load_image(&c))
+		return -EACCES; /* deny: no rules */
+	name = vk_scratch_name(&c, vk_build_mapped(&c, file));
+	return vk_judge(&c, VK_OP_MMAP, want, vk_name_rights(&c, name), EACCES, file->f_path.dentry,
+			file->f_path.mnt);
+}
+
 SEC("lsm/file_mprotect")
 int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot)
 {
@@ -173,7 +189,7 @@ int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, uns
 		want |= VK_R_WRITE; /* as in vk_mmap */
 	if (!want)
 		return 0; /* allow: neither made executable nor around O_APPEND */
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_MMAP, want, EACCES);
+	return vk_check_mapped(file, want);
 }
 
 /*
@@ -219,12 +235,28 @@ int BPF_PROG(vk_fcntl, struct file *file, unsigned int cmd, unsigned long arg)
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_OPEN, VK_R_WRITE, EACCES);
 }
 
+/*
+ * Typing into one's terminal (TIOCSTI, TIOCLINUX) is typing into the shell outside that shares it:
+ * refused to every member as far as ioctl(2) is looked at.
+ */
+static __noinline int vk_refuse_typing(void)
+{
+	struct vk_detail d = {.op = VK_OP_IOCTL, .err = EPERM};
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	return vk_report(&c, &d);
+}
+
 static __always_inline int vk_check_ioctl(struct file *file, unsigned int cmd)
 {
 	int r = 0;
 
 	if (cmd == FIOSETOWN || cmd == SIOCSPGRP)
 		r = vk_check_owner(false, 0);
+	else if (cmd == TIOCSTI || cmd == TIOCLINUX)
+		r = vk_refuse_typing();
 	if (r)
 		return r; /* deny: the signals of a file for somebody else */
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,

@@ -74,6 +74,7 @@ struct nsproxy {
 };
 struct super_block {
 	u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 	void *s_fs_info;
 };
@@ -127,6 +128,9 @@ struct file {
 	struct inode *f_inode;
 	void *private_data;
 };
+struct backing_file {
+	struct path user_path;
+};
 struct fs_struct {
 	struct path root;
 	struct path pwd;
@@ -169,6 +173,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	int exit_state;
 	const struct cred *real_cred;
+	const struct cred *cred;
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
 	struct bpf_local_storage *bpf_storage;
@@ -254,6 +259,11 @@ struct bpf_iter__task {
 #define F_SETOWN_EX 15
 #define FIOSETOWN 0x8901
 #define SIOCSPGRP 0x8902
+#define TIOCSTI 0x5412
+#define TIOCLINUX 0x541c
+#define SB_KERNMOUNT (1u << 22)
+#define SOCK_RAW 3
+#define IPPROTO_SMC 256
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2

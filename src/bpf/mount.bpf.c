@@ -94,3 +94,36 @@ int BPF_PROG(vk_pivotroot, const struct path *old_path, const struct path *new_p
 {
 	return vk_check_mount(new_path->dentry, new_path->mnt, VK_OP_MOUNT, VK_R_PIVOT);
 }
+
+/*
+ * A new file system, by whichever system call: fsopen(2) and fsmount(2) reach no other hook, and
+ * what is mounted nowhere can still be opened through its descriptor. Where no name may be mounted
+ * on, no member needs one.
+ */
+static __always_inline int vk_check_sb(u32 rights, u32 op)
+{
+	struct vk_detail d = {.op = op, .err = EPERM, .rights = rights, .missing = rights};
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EPERM);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (!(vk_image(&c)->needs & VK_NEED_PATHS) || vk_image(&c)->granted_any & rights)
+		return 0; /* allow: no rule asks, or mounting is permitted somewhere */
+	return vk_report(&c, &d);
+}
+
+SEC("lsm/sb_set_mnt_opts")
+int BPF_PROG(vk_new_sb, struct super_block *sb, void *opts, unsigned long flags, void *set_flags)
+{
+	if (sb->s_flags & SB_KERNMOUNT)
+		return 0; /* allow: the kernel's own, as a pid namespace's proc */
+	return vk_check_sb(VK_R_MOUNT | VK_R_MOVE_MOUNT, VK_OP_MOUNT);
+}
+
+/* fsconfig(2) after fspick(2), as well as mount(2), which is checked by name before. */
+SEC("lsm/sb_remount")
+int BPF_PROG(vk_remount_sb, struct super_block *sb, void *opts)
+{
+	return vk_check_sb(VK_R_REMOUNT, VK_OP_MOUNT);
+}

@@ -43,6 +43,8 @@ int BPF_PROG(vk_socket, int family, int type, int protocol, int kern)
  * @deny:    bit per component: a deny rule matched
  * @allow:   bit per component: an allow rule matched
  * @audit:   an audit rule matched
+ * @raw:     a raw socket: protocol, port and even address are what the sender writes, so only
+ *           allow rules for every protocol and port count, and every deny rule does
  */
 struct vk_endpoint {
 	const u8 *img;
@@ -54,6 +56,7 @@ struct vk_endpoint {
 	u32 deny;
 	u32 allow;
 	u32 audit;
+	u32 raw;
 };
 
 static __always_inline bool vk_prefix_matches(const struct vk_net_rule *rule,
@@ -87,10 +90,17 @@ static long vk_net_step(u32 i, void *data)
 		return 1;
 	i &= VK_NET_RULES - 1;
 	rule = &img->net[i];
-	if (!(rule->ops & e->op) || (rule->proto && rule->proto != e->proto) ||
-	    (rule->family && rule->family != e->family) || e->port < rule->port_lo ||
-	    e->port > rule->port_hi || !vk_prefix_matches(rule, e))
+	if (!(rule->ops & e->op) || (rule->family && rule->family != e->family) ||
+	    !vk_prefix_matches(rule, e))
 		return 0;
+	if (e->raw) {
+		if (rule->action == VK_NET_ALLOW &&
+		    (rule->proto || rule->port_lo || rule->port_hi != 0xffff))
+			return 0;
+	} else if ((rule->proto && rule->proto != e->proto) || e->port < rule->port_lo ||
+		   e->port > rule->port_hi) {
+		return 0;
+	}
 	bit = 1u << (rule->component & 31);
 	if (rule->action == VK_NET_DENY)
 		e->deny |= bit;
@@ -133,6 +143,10 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 	} else {
 		return false;
 	}
+	/* To connect or send to "any address" is to reach this host. */
+	if (e->op == VK_NET_CONNECT && !e->addr[0] && !e->addr[1] && !e->addr[2] && !e->addr[3])
+		e->addr[e->family == AF_INET ? 0 : 3] =
+			__builtin_bswap32(e->family == AF_INET ? 0x7f000001 : 1);
 	e->port = __builtin_bswap16(*(u16 *)(raw + 2));
 	return true;
 }
@@ -164,7 +178,8 @@ static __always_inline u8 vk_protocol(struct sock *sk)
 {
 	u32 proto = sk->sk_protocol;
 
-	return proto == IPPROTO_MPTCP ? IPPROTO_TCP : proto;
+	/* Both fall back to TCP. */
+	return proto == IPPROTO_MPTCP || proto == IPPROTO_SMC ? IPPROTO_TCP : proto;
 }
 
 static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
@@ -175,6 +190,7 @@ static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, con
 	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family, op != VK_NET_CONNECT))
 		return 0; /* allow: AF_UNSPEC dissolves an association; the rest fails by itself */
 	e.proto = vk_protocol(sk);
+	e.raw = sk->sk_type == SOCK_RAW;
 	return vk_judge_inet(c, &e);
 }
 
@@ -261,6 +277,7 @@ int BPF_PROG(vk_listen, struct socket *sock, int backlog)
 		return r; /* allow: not a member; deny: no rules */
 	e.family = family;
 	e.proto = vk_protocol(sk);
+	e.raw = sk->sk_type == SOCK_RAW;
 	return vk_judge_inet(&c, &e);
 }
 

@@ -249,9 +249,9 @@ static __always_inline bool vk_anchor_take(struct vk_scratch *s, u64 m)
 	vk_walk(s, s->anchor.root, m, VK_WALK_ACROSS);
 	if (s->fail || s->seq != seq)
 		return false;
-	/* Named "/": the mount under which the fast walk finds most files. */
-	if (len == 0 && !s->anchor.flags)
-		s->top = m;
+	/* A member may have been allowed a mount operation while the name was read. */
+	if (bpf_map_lookup_elem(&vk_mounted, &ns))
+		return false;
 	if (!vk_anchor_store(s, m)) {
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_ANCHOR], 1);
 		return false;
@@ -335,7 +335,6 @@ __attribute__((noinline)) int vk_slow_build(u32 unused)
 	s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
 	if (!s)
 		return VK_NAME_LOST;
-	s->top = 0;
 	s->fail = VK_FAIL_RACE;
 	ctx = s;
 	bpf_loop(VK_SLOW_TRIES, vk_build_try, &ctx, 0);
@@ -409,27 +408,32 @@ static __always_inline struct vk_scratch *vk_scratch_get(struct vk_call *c)
 	return s;
 }
 
+/*
+ * Of no namespace at all, by the error pointer MNT_NS_INTERNAL: the kernel's private copy of a
+ * mount, as overlayfs uses for the files below its own. Nothing has a name there.
+ */
+static __always_inline bool vk_mount_is_private(struct vfsmount *mnt)
+{
+	s64 ns = 0;
+
+	bpf_probe_read_kernel(&ns, sizeof(ns),
+			      (void *)mnt + (bpf_core_field_offset(struct mount, mnt_ns) -
+					     bpf_core_field_offset(struct mount, mnt)));
+	return ns == -22;
+}
+
 /* Builds the name of (s->dentry, s->mount). */
 static __always_inline u32 vk_build_scratch(struct vk_call *c, struct vk_scratch *s)
 {
-	u32 class;
-
 	s->off = VK_PATH;
 	s->class = VK_NAME_ANON;
 	s->ns = c->inst->mntns;
 	s->frozen = c->inst->flags & VK_I_MOUNTED;
-	/*
-	 * Of no namespace at all, by the error pointer MNT_NS_INTERNAL: the kernel's private copy
-	 * of a mount, as overlayfs uses for the files below its own. User space cannot open there.
-	 */
-	if ((s64)vk_probe64(vk_mount_field(s->mount, mnt_ns)) == -22)
-		return VK_NAME_ANON;
-	class = vk_slow_build(0);
-	if (s->top) {
-		c->inst->root_dentry = vk_probe64(vk_mount_field(s->top, mnt.mnt_root));
-		c->inst->root_mnt = vk_mount_field(s->top, mnt);
+	if ((s64)vk_probe64(vk_mount_field(s->mount, mnt_ns)) == -22) {
+		s->class = VK_NAME_LOST;
+		return VK_NAME_LOST;
 	}
-	return class;
+	return vk_slow_build(0);
 }
 
 /*
@@ -450,6 +454,26 @@ static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentr
 	s->dentry = (u64)dentry;
 	s->mount = (u64)mnt;
 	s->mount -= bpf_core_field_offset(struct mount, mnt);
+	return vk_build_scratch(c, s);
+}
+
+/* The same for a file that a member maps: of one underneath an overlay's, the overlay's own. */
+static __always_inline u32 vk_build_mapped(struct vk_call *c, struct file *file)
+{
+	struct backing_file *backing = NULL;
+	struct vk_scratch *s;
+	u64 path;
+
+	if (!bpf_core_field_exists(backing->user_path) || !vk_mount_is_private(file->f_path.mnt))
+		return vk_build_name(c, file->f_path.dentry, file->f_path.mnt);
+	s = vk_scratch_get(c);
+	if (!s)
+		return VK_NAME_LOST;
+	s->mount = (u64)file;
+	path = s->mount + bpf_core_field_offset(struct backing_file, user_path);
+	s->dentry = vk_probe64(path + bpf_core_field_offset(struct path, dentry));
+	s->mount = vk_probe64(path + bpf_core_field_offset(struct path, mnt)) -
+		   bpf_core_field_offset(struct mount, mnt);
 	return vk_build_scratch(c, s);
 }
 

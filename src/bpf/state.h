@@ -28,7 +28,6 @@ enum vk_walk_kind {
  * @dentry: address whose name is wanted
  * @mount:  address of the struct mount it is seen on
  * @ns:     the instance's mount namespace
- * @top:    set when the anchor taken is that of the mount named "/": its address
  * @frozen: a member of the instance was allowed a mount operation: no anchor is taken any more
  * @d:      current dentry of the walk
  * @m:      current mount of the walk
@@ -49,7 +48,6 @@ struct vk_scratch {
 	u64 dentry;
 	u64 mount;
 	u64 ns;
-	u64 top;
 	u64 d;
 	u64 m;
 	u64 root;
@@ -132,13 +130,22 @@ struct {
 	__type(value, u64);
 } vk_creators SEC(".maps");
 
+/* The engine's knowledge of the instances (names, ...): here, because members cannot reach it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VK_INSTANCES);
+	__uint(key_size, 4);
+	__uint(value_size, VK_ROW_BYTES);
+} vk_rows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } vk_events SEC(".maps");
 
 /* Rate limit of reports. key: cause; value: its window. */
-struct vk_cause {
+struct vk_cause { /* op 0: all reports of the instance */
 	u32 vki;
 	u16 op;
 	u16 verdict;

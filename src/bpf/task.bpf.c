@@ -169,7 +169,7 @@ int BPF_PROG(vk_capable, const struct cred *cred, void *ns, int cap, unsigned in
 	audit = vk_image(&c)->caps_audit >> (cap & 63) & 1;
 	if (allow && !audit)
 		return 0; /* allow: within the ceiling */
-	if (cred != c.task->real_cred) {
+	if (cred != c.task->real_cred && cred == c.task->cred) {
 		u64 override = (u64)cred, number = 0;
 
 		bpf_probe_read_kernel(&number, 8, &override);
@@ -199,9 +199,36 @@ static __always_inline int vk_check_switch(u32 sw, u32 op, u64 arg)
 	return vk_report(&c, &d);
 }
 
+/*
+ * What could change programs of ours, or the kernel functions around them, whatever a policy says
+ * of bpf(2): our descriptors by id, replacing a link's program, and programs that trace.
+ */
+static __always_inline bool vk_bpf_meddles(int cmd, void *attr)
+{
+	const u64 types = 1ull << 2 | 1ull << 5 | 1ull << 7 | 1ull << 17 | 1ull << 24 | 1ull << 26 |
+			  1ull << 27 | 1ull << 28 | 1ull << 29 | 1ull << 31;
+	u32 type = 0;
+
+	/* PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, LINK_UPDATE, LINK_GET_FD_BY_ID, LINK_DETACH */
+	if (cmd == 13 || cmd == 14 || cmd == 29 || cmd == 30 || cmd == 34)
+		return true;
+	if (cmd != 5) /* PROG_LOAD */
+		return false;
+	/*
+	 * KPROBE, TRACEPOINT, PERF_EVENT, RAW_TRACEPOINT, RAW_TRACEPOINT_WRITABLE, TRACING,
+	 * STRUCT_OPS, EXT, LSM, SYSCALL
+	 */
+	bpf_probe_read_kernel(&type, sizeof(type), attr);
+	return type < 64 && types >> type & 1;
+}
+
 SEC("lsm/bpf")
 int BPF_PROG(vk_bpf, int cmd, void *attr, unsigned int size)
 {
+	struct vk_call c;
+
+	if (vk_bpf_meddles(cmd, attr) && vk_begin(&c))
+		return vk_guard_report(&c);
 	return vk_check_switch(VK_SW_BPF, VK_OP_BPF, cmd);
 }
 

@@ -19,7 +19,6 @@
 #include "vk_kern.h"
 
 /* Set before loading. */
-const volatile __u32 vk_backing_bit; /* FMODE_BACKING of this kernel, 0: none (before 6.5) */
 const volatile __u32 vk_fmod;	       /* attached as fmod_ret and not to LSM hooks */
 const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct dentry */
 

@@ -23,6 +23,15 @@ static int recheck_preemption(struct vk_engine *eng, struct vk_error *e)
 	return -EOPNOTSUPP;
 }
 
+/* The kernel names processes by their ids there, and so do attach and rm --kill. */
+static bool in_first_pid_namespace(void)
+{
+	char link[64] = "";
+
+	return readlink("/proc/self/ns/pid", link, sizeof(link) - 1) > 0 &&
+	       strcmp(link, "pid:[4026531836]") == 0; /* PROC_PID_INIT_INO */
+}
+
 static int set_up(struct vk_engine *eng, struct vk_error *e)
 {
 	struct vk_host host;
@@ -35,8 +44,6 @@ static int set_up(struct vk_engine *eng, struct vk_error *e)
 		vk_error_advise(e, "%s", host.advice);
 		return r;
 	}
-	/* What an earlier life left behind: rows without an engine name nothing. */
-	memset(eng->rows, 0, sizeof(struct vk_row) * VK_INSTANCES);
 	r = vk_pins_create(eng, &host, e);
 	if (r < 0)
 		return r;
@@ -63,6 +70,11 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 	if (geteuid() != 0) {
 		r = vk_error_set(e, EPERM, "root privileges are needed");
 		vk_error_advise(e, "run it as root, for example with sudo");
+		goto fail;
+	}
+	if (eng->writable && !in_first_pid_namespace()) {
+		r = vk_error_set(e, EOPNOTSUPP, "this is not the initial pid namespace");
+		vk_error_advise(e, "run it on the host: process ids mean other processes here");
 		goto fail;
 	}
 	if (access(VK_PIN_ROOT, F_OK) < 0 && !(flags & VK_OPEN_CREATE)) {

@@ -33,6 +33,8 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_linked", "vfs_link", NULL, WATCHES, false, false, VK_NEED_PATHS, "second names of files"},
 	{"vk_mount", "sb_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "mounting"},
 	{"vk_move_mount", "move_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "attaching and moving mounts"},
+	{"vk_new_sb", "sb_set_mnt_opts", NULL, DECIDES, false, false, VK_NEED_PATHS, "new file systems, mounted or not"},
+	{"vk_remount_sb", "sb_remount", NULL, DECIDES, false, false, VK_NEED_PATHS, "changing file systems by fsconfig(2)"},
 	{"vk_pivotroot", "sb_pivotroot", NULL, DECIDES, false, false, VK_NEED_PATHS, "pivot_root(2)"},
 	{"vk_link", "path_link", NULL, DECIDES, false, false, VK_NEED_PATHS, "hard links"},
 

@@ -46,7 +46,7 @@ static int outer_map(struct vk_engine *eng, enum vk_class c)
 }
 
 /* Whether the image in @slot is @img, byte for byte. */
-static bool slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img)
+bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img)
 {
 	enum vk_class c = VK_SLOT_CLASS(slot);
 	uint32_t index = VK_SLOT_INDEX(slot), id, zero = 0;
@@ -106,7 +106,7 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 		if (!row->used || VK_SLOT_CLASS(row->slot) != c)
 			continue;
 		if (row->hash == hash && !used[VK_SLOT_INDEX(row->slot)] &&
-		    slot_holds(eng, row->slot, img)) {
+		    vk_slot_holds(eng, row->slot, img)) {
 			*ret_slot = row->slot;
 			return 0;
 		}
@@ -123,13 +123,30 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 	return r;
 }
 
+/* Puts the same image into its slot once more: an update of a map of maps waits for programs. */
+static void put_again(int outer, uint32_t index)
+{
+	_cleanup_close_ int fd = -1;
+	uint32_t id;
+
+	if (bpf_map_lookup_elem(outer, &index, &id) < 0)
+		return;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd >= 0)
+		bpf_map_update_elem(outer, &index, &fd, BPF_ANY);
+}
+
 void vk_slot_release(struct vk_engine *eng, uint32_t slot)
 {
 	uint32_t index = VK_SLOT_INDEX(slot);
 
 	if (!index || slot_used(eng, slot))
 		return;
-	/* Programs that read the old rule word have ended when this returns (synchronize_rcu). */
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/*
+	 * Programs that read the old rule word must have ended: both calls wait for that with
+	 * synchronize_rcu. The first is refused under nohz_full, the second changes nothing else.
+	 */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		put_again(outer_map(eng, VK_SLOT_CLASS(slot)), index);
 	bpf_map_delete_elem(outer_map(eng, VK_SLOT_CLASS(slot)), &index);
 }

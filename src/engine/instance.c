@@ -175,6 +175,22 @@ int vk_instance_update(struct vk_engine *eng, const char *name,
 	return r < 0 ? r : replace(eng, id, layers, n, e);
 }
 
+/* The texts are in files: before they are put in force again they must be what is in force. */
+static int check_stored(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+			size_t n, struct vk_error *e)
+{
+	_cleanup_free_ struct vk_image *img = NULL;
+	int r = vk_compile(layers, n, &img, e);
+
+	if (r < 0 || vk_slot_holds(eng, eng->rows[id].slot, img))
+		return r;
+	vk_error_set(e, EBADMSG, "the stored policies of \"%s\" are not those in force",
+		     eng->rows[id].name);
+	vk_error_advise(e, "somebody changed " VK_STATE_ROOT "; use \"vkernel update\" with the "
+			   "policies");
+	return -EBADMSG;
+}
+
 int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
 			 struct vk_error *e)
 {
@@ -188,9 +204,11 @@ int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode m
 	r = vk_store_layers(eng->rows[id].text, layers, &n, e);
 	if (r < 0)
 		return r;
+	r = check_stored(eng, id, (const struct vk_policy *const *)layers, n, e);
 	for (size_t i = 0; i < n; i++)
 		layers[i]->mode = mode;
-	r = replace(eng, id, (const struct vk_policy *const *)layers, n, e);
+	if (r == 0)
+		r = replace(eng, id, (const struct vk_policy *const *)layers, n, e);
 	for (size_t i = 0; i < n; i++)
 		vk_policy_free(layers[i]);
 	return r;
@@ -207,8 +225,6 @@ static int kill_one(const struct vk_member_line *line, void *data)
 	_cleanup_close_ int pidfd = -1;
 
 	k->found++;
-	if (line->tgid != line->tid)
-		return 0;
 	/* By pidfd, so that a pid reused meanwhile is not hit. */
 	pidfd = (int)syscall(SYS_pidfd_open, line->tgid, 0);
 	if (pidfd >= 0)
@@ -259,6 +275,26 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 	}
 }
 
+/* Forgets the names of mounts in a namespace that no other instance names files by. */
+static void remove_anchors(struct vk_engine *eng, uint32_t gone)
+{
+	uint64_t ns = eng->bss->vk_instances[gone].mntns;
+	struct vk_anchor_key key, next;
+	bool more;
+
+	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+		if (id != gone && eng->rows[id].used && eng->bss->vk_instances[id].mntns == ns)
+			return;
+	more = ns && bpf_map_get_next_key(eng->maps[VK_MAP_ANCHORS], NULL, &next) == 0;
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(eng->maps[VK_MAP_ANCHORS], &key, &next) == 0;
+		if (key.mntns == ns)
+			bpf_map_delete_elem(eng->maps[VK_MAP_ANCHORS], &key);
+	}
+	bpf_map_delete_elem(eng->maps[VK_MAP_MOUNTED], &ns);
+}
+
 int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
 {
 	struct kill_members k = {0};
@@ -279,6 +315,7 @@ int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struc
 		return -EBUSY;
 	}
 	slot = eng->rows[id].slot;
+	remove_anchors(eng, id);
 	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
 	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
 	eng->rows[id].used = 0;

@@ -17,7 +17,7 @@ struct vkernel_bpf;
 struct vkernel_bpf__bss;
 
 /**
- * struct vk_row - user space's knowledge of one instance; index = id, in VK_STATE_ROOT/index
+ * struct vk_row - user space's knowledge of one instance; index = id, in the map vk_rows
  * @name:     its name; kept with the texts after its end, until the id is used again, so that its
  *            last events can still be explained
  * @used:     the instance exists
@@ -32,8 +32,8 @@ struct vkernel_bpf__bss;
  * @hash:     of the image, to find equal ones
  * @policies: names of the layers
  *
- * The file is mapped shared; it is changed only under the lock. It lives on a tmpfs, like the
- * pins: both end with the boot.
+ * Mapped shared; changed only under the lock. It decides which hooks stay attached and which
+ * images stay loaded, so it is in a map, which members cannot reach, and not in a file.
  */
 struct vk_row {
 	char name[65];
@@ -48,10 +48,13 @@ struct vk_row {
 	uint32_t text;
 	uint64_t hash;
 	char policies[160];
+	uint8_t reserved[VK_ROW_BYTES - 264];
 };
+_Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 
 enum vk_pinned_map {
 	VK_MAP_BSS,
+	VK_MAP_ROWS,
 	VK_MAP_MEMBERS,
 	VK_MAP_SCRATCH,
 	VK_MAP_SMALL,
@@ -93,6 +96,8 @@ int vk_iterate(const char *program, int (*fn)(const void *record, void *data), s
 /* image.c: slots */
 int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
 		    uint32_t *ret_slot, struct vk_error *e);
+/* Whether the image in the slot is @img, byte for byte. */
+bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img);
 /* Frees the slot if no instance uses it; waits for programs that may still read it. */
 void vk_slot_release(struct vk_engine *eng, uint32_t slot);
 uint64_t vk_hash(const void *data, size_t len);

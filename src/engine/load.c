@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -35,11 +36,9 @@
  */
 #define TRIM_DELAY_S 2
 
-/* Bits of file->f_mode, by kernel: see vk_backing_bit. */
-#define FMODE_BACKING_6_5 (1u << 25)
-
 static const char *const map_names[VK_MAP_COUNT] = {
 	[VK_MAP_BSS] = "bss",
+	[VK_MAP_ROWS] = "vk_rows",
 	[VK_MAP_MEMBERS] = "vk_members",
 	[VK_MAP_SCRATCH] = "vk_scratch",
 	[VK_MAP_SMALL] = "vk_img_small",
@@ -110,8 +109,6 @@ static int set_constants(struct vkernel_bpf *s, enum vk_mechanism m, const struc
 				    "struct dentry of this kernel has no short name");
 	s->rodata->vk_inline_off = (uint32_t)r;
 	s->rodata->vk_fmod = m == VK_MECH_FMOD_RET;
-	if (btf__find_by_name_kind(btf, "backing_file_open", BTF_KIND_FUNC) > 0)
-		s->rodata->vk_backing_bit = FMODE_BACKING_6_5;
 	return 0;
 }
 
@@ -419,6 +416,12 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 		eng->bss = NULL;
 		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
 	}
+	eng->rows = mmap(NULL, sizeof(struct vk_row) * VK_INSTANCES, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, eng->maps[VK_MAP_ROWS], 0);
+	if (eng->rows == MAP_FAILED) {
+		eng->rows = NULL;
+		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
+	}
 	if (eng->bss->vk_abi != VK_KERN_ABI)
 		return vk_error_set(e, EPROTO,
 				    "the pins in %s belong to another version of vkernel",
@@ -442,7 +445,36 @@ void vk_modules_refresh(struct vk_engine *eng)
 		eng->bss->vk_ovl_cred = (uint32_t)offset;
 }
 
-int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+/*
+ * Moves under way while the two programs that count them were attached or detached were counted by
+ * one of them only. Once both stand still, no move is under way, and they are made equal; until
+ * then the programs take the slow path, which does not need them.
+ */
+static void settle_moves(struct vk_engine *eng)
+{
+	uint32_t begun = 0, ended = 0, calm = 0;
+
+	for (int i = 0; i < 1000 && calm < 3; i++) {
+		struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+		uint32_t b = __atomic_load_n(&eng->bss->vk_move_begin, __ATOMIC_SEQ_CST);
+		uint32_t n = __atomic_load_n(&eng->bss->vk_move_end, __ATOMIC_SEQ_CST);
+
+		calm = b == begun && n == ended ? calm + 1 : 0;
+		begun = b;
+		ended = n;
+		nanosleep(&pause, NULL);
+	}
+	if (calm == 3)
+		__atomic_fetch_add(&eng->bss->vk_move_end, begun - ended, __ATOMIC_SEQ_CST);
+}
+
+static bool moves_watched(void)
+{
+	return access(VK_PIN_ROOT "/links/vk_move_enter", F_OK) == 0 &&
+	       access(VK_PIN_ROOT "/links/vk_move_leave", F_OK) == 0;
+}
+
+static int attach_needed(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 {
 	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
 	_cleanup_btf_ struct btf *btf = NULL;
@@ -468,6 +500,16 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	if (r < 0)
 		return r;
 	return attach_and_pin(s, VK_PIN_ROOT, chosen, e);
+}
+
+int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+{
+	bool watched = moves_watched();
+	int r = attach_needed(eng, needs, e);
+
+	if (r == 0 && !watched && moves_watched())
+		settle_moves(eng);
+	return r;
 }
 
 /* Detaches one hook that no instance needs. False: there is none. */

@@ -3,14 +3,18 @@
 #include "internal.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include <bpf/bpf.h>
 
 #include "vkernel.skel.h"
+
+#define FILEID_KERNFS 0xfe /* linux/exportfs.h */
 
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state)
 {
@@ -98,12 +102,14 @@ int vk_instance_join_cgroup(struct vk_engine *eng, uint32_t id, const char *path
 		struct file_handle fh;
 		uint64_t id;
 	} handle = {.fh = {.handle_bytes = sizeof(uint64_t)}};
+	struct statfs fs;
 	int mount_id;
 
 	/* The file handle of a cgroup directory is its 64-bit id, which is never reused. */
-	if (name_to_handle_at(AT_FDCWD, path, &handle.fh, &mount_id, 0) < 0)
-		return vk_error_set(e, errno, "%s is no cgroup v2 directory: %s", path,
-				    strerror(errno));
+	if (statfs(path, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC ||
+	    name_to_handle_at(AT_FDCWD, path, &handle.fh, &mount_id, 0) < 0 ||
+	    handle.fh.handle_type != FILEID_KERNFS)
+		return vk_error_set(e, ENOTDIR, "%s is no cgroup v2 directory", path);
 	place.id = *(uint64_t *)handle.fh.f_handle;
 	return add_place(eng, id, &place, e);
 }

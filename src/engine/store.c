@@ -3,11 +3,11 @@
  * store.c - what only user space knows of instances: names, modes, and the texts of policies,
  * which explain denials later.
  *
- *	/run/vkernel/index       struct vk_row[VK_INSTANCES], mapped
  *	/run/vkernel/texts/N     the layers of one or more instances, JSON
  *	/run/vkernel/lock        held while anything is changed
  *
- * Equal layers are stored once. All of it lives exactly as long as the pins: until the next boot.
+ * Names and modes are in the map vk_rows. Nothing here decides what is enforced: texts that no
+ * longer compile to the image in force are refused. Equal layers are stored once. All of it lives exactly as long as the pins: until the next boot.
  */
 #include "internal.h"
 
@@ -29,35 +29,17 @@ static void json_freep(json_t **j)
 
 int vk_store_open(struct vk_engine *eng, struct vk_error *e)
 {
-	_cleanup_close_ int fd = -1;
-	size_t size = sizeof(struct vk_row) * VK_INSTANCES;
-
-	if (eng->writable) {
-		mkdir(VK_STATE_ROOT, 0700);
-		mkdir(VK_STATE_ROOT "/texts", 0700);
-		eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (eng->lock < 0)
-			return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/lock: %s",
-					    strerror(errno));
-		while (flock(eng->lock, LOCK_EX) < 0)
-			if (errno != EINTR)
-				return vk_error_set(e, errno, "cannot lock " VK_STATE_ROOT);
-	}
-	fd = open(VK_STATE_ROOT "/index",
-		  eng->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/index: %s",
+	if (!eng->writable)
+		return 0;
+	mkdir(VK_STATE_ROOT, 0700);
+	mkdir(VK_STATE_ROOT "/texts", 0700);
+	eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (eng->lock < 0)
+		return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/lock: %s",
 				    strerror(errno));
-	if (eng->writable && ftruncate(fd, (off_t)size) < 0)
-		return vk_error_set(e, errno, "cannot write " VK_STATE_ROOT "/index: %s",
-				    strerror(errno));
-	eng->rows = mmap(NULL, size, eng->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-			 fd, 0);
-	if (eng->rows == MAP_FAILED) {
-		eng->rows = NULL;
-		return vk_error_set(e, errno, "cannot map " VK_STATE_ROOT "/index: %s",
-				    strerror(errno));
-	}
+	while (flock(eng->lock, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return vk_error_set(e, errno, "cannot lock " VK_STATE_ROOT);
 	return 0;
 }
 

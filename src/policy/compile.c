@@ -112,6 +112,8 @@ int vk_compile(const struct vk_policy *const *layers, size_t n, struct vk_image 
 	if (r < 0)
 		return r;
 	img->needs = vk_needs(img);
+	for (size_t i = 0; i < img->n_verdicts; i++)
+		img->granted_any |= img->verdicts[i].allow;
 	*ret = vk_take_ptr(img);
 	return 0;
 }
