@@ -27,8 +27,6 @@ static __always_inline void vk_resume(struct vk_call *c, u32 vki, u64 rule)
 	c->mask = 0;
 }
 
-#define VK_ROOT_TRIED (1u << 31) /* in @vki: see struct vk_call */
-
 static __noinline u64 vk_open_miss(struct dentry *dentry, struct vfsmount *mnt, u64 rule, u64 names,
 				   u32 vki)
 {
@@ -36,8 +34,18 @@ static __noinline u64 vk_open_miss(struct dentry *dentry, struct vfsmount *mnt, 
 
 	vk_resume(&c, vki, rule);
 	c.names = names;
-	c.root_tried = vki & VK_ROOT_TRIED;
 	return vk_file_rights_by(&c, dentry, mnt, true);
+}
+
+/* The same without the fast walk: once for each mount, after its root got a name. */
+static __noinline u64 vk_open_slow(struct dentry *dentry, struct vfsmount *mnt, u64 rule, u64 names,
+				   u32 vki)
+{
+	struct vk_call c;
+
+	vk_resume(&c, vki, rule);
+	c.names = names;
+	return vk_file_rights_by(&c, dentry, mnt, false);
 }
 
 /*
@@ -110,7 +118,7 @@ int BPF_PROG(vk_file_open, struct file *file)
 		rights = vk_open_miss(dentry, mnt, rule, names, vki);
 		if (rights == VK_RIGHTS_ROOT) {
 			vk_open_root(mnt, rule, names, vki);
-			rights = vk_open_miss(dentry, mnt, rule, names, vki | VK_ROOT_TRIED);
+			rights = vk_open_slow(dentry, mnt, rule, names, vki);
 		}
 	}
 	if ((mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&

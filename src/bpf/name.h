@@ -231,11 +231,8 @@ static __always_inline u32 vk_dir_name_by(struct vk_call *c, struct dentry *dir,
 		return data;
 	if (walk && dir != mnt->mnt_root)
 		data = vk_dir_walk(c, dir, mnt);
-	if (walk && (u32)data == VK_NAME_ROOT) {
-		if (!c->root_tried)
-			return VK_NAME_ROOT;
-		data = VK_NAME_SLOW;
-	}
+	if (walk && (u32)data == VK_NAME_ROOT)
+		return VK_NAME_ROOT;
 	if (!walk || (u32)data == VK_NAME_SLOW)
 		data = vk_slow_name(c, dir, mnt);
 	if (VK_NAME_CLASS(data) == VK_NAME_KNOWN || VK_NAME_CLASS(data) == VK_NAME_FOREIGN)

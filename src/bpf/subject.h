@@ -73,7 +73,6 @@ static __always_inline u32 vk_current_vki(struct task_struct *task)
  * @mask: largest entry of the image's size class
  * @task: the current task
  * @names: vk_stamp_names(), read before any name is
- * @root_tried: the fast walk need not ask for the name of the mount's root again
  * @op:   for the report: enum vk_op,
  * @want: the rights wanted,
  * @err:  and the positive errno of a denial
@@ -85,7 +84,6 @@ struct vk_call {
 	u64 mask;
 	struct task_struct *task;
 	u64 names;
-	u32 root_tried;
 	u32 op;
 	u32 want;
 	u32 err;
