@@ -116,16 +116,37 @@ LIVE_TEST(detached_copy_of_a_mount)
 	live_run(open_tree_clone, NULL);
 }
 
-/* A file system that is mounted nowhere, which no mount hook sees. */
+/* A file system that is mounted nowhere reaches no mount hook; it is not made at all then. */
+static int detached(const char *type, const char *key, const char *value)
+{
+	int fs = (int)syscall(SYS_fsopen, type, 0);
+
+	ASSERT(fs >= 0);
+	if (key)
+		ASSERT(syscall(SYS_fsconfig, fs, 1 /* FSCONFIG_SET_STRING */, key, value, 0) == 0);
+	if (syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) < 0)
+		return -errno;
+	return (int)syscall(SYS_fsmount, fs, 0, 0);
+}
+
 static void detached_fs(void *arg)
 {
-	int fs, mnt, fd;
+	(void)arg;
+	CHECK_EQ(detached("tmpfs", NULL, NULL), -EPERM);
+	CHECK_EQ(detached("overlay", "lowerdir", "/tmp/k:/tmp"), -EPERM);
+}
+LIVE_TEST(detached_file_system_is_not_made)
+{
+	live_policy("exec: {default: deny, allow: [/good]}\nmounts: {default: deny}");
+	live_run(detached_fs, NULL);
+}
+
+/* Where mounting is permitted it is made, and what it holds has no name that a rule allows. */
+static void detached_exec(void *arg)
+{
+	int mnt = detached("tmpfs", NULL, NULL), fd;
 
 	(void)arg;
-	fs = (int)syscall(SYS_fsopen, "tmpfs", 0);
-	ASSERT(fs >= 0);
-	ASSERT(syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) == 0);
-	mnt = (int)syscall(SYS_fsmount, fs, 0, 0);
 	ASSERT(mnt >= 0);
 	CHECK_ERRNO(mknodat(mnt, "good", S_IFREG | 0755, 0), 0);
 	fd = openat(mnt, "good", O_PATH | O_CLOEXEC);
@@ -134,8 +155,8 @@ static void detached_fs(void *arg)
 }
 LIVE_TEST(detached_file_system_does_not_grant_exec)
 {
-	live_policy("exec: {default: deny, allow: [/good]}\nmounts: {default: deny}");
-	live_run(detached_fs, NULL);
+	live_policy("exec: {default: deny, allow: [/good]}");
+	live_run(detached_exec, NULL);
 }
 
 /* ---- files of another mount namespace ---- */

@@ -163,21 +163,39 @@ LIVE_TEST(facilities_and_processes)
 	live_run(facilities, NULL);
 }
 
-/* With the last instance that needs hooks they go, and come back with the next one. */
-LIVE_TEST(hooks_come_and_go)
+/* Hooks are detached in the background, by a process that needs the lock we hold. */
+static uint32_t hooks_after_a_while(uint32_t wanted)
 {
-	struct vk_stats with, without;
+	struct vk_stats st = {0};
+
+	vk_engine_close(live.eng);
+	live.eng = NULL;
+	for (int i = 0; i < 450; i++) {
+		struct vk_engine *eng = NULL;
+
+		if (vk_engine_open(&eng, VK_OPEN_READ_ONLY, NULL) == 0)
+			vk_stats_get(eng, &st, NULL);
+		vk_engine_close(eng);
+		if (st.hooks_attached == wanted)
+			break;
+		usleep(200 * 1000);
+	}
+	return st.hooks_attached;
+}
+
+/* With the last instance that needs hooks they go, and come back with the next one. */
+LIVE_TEST_WITHIN(hooks_come_and_go, 150)
+{
+	struct vk_stats with;
 	struct vk_error e = {0};
 
-	live_ok(vk_stats_get(live.eng, &without, &e), &e);
 	live_policy("capabilities: [CHOWN]");
 	live_ok(vk_stats_get(live.eng, &with, &e), &e);
-	CHECK_GT(with.hooks_attached, without.hooks_attached);
-	CHECK_EQ(with.instances, without.instances + 1);
+	CHECK_GT(with.hooks_attached, 0);
+	CHECK_EQ(with.instances, 1);
 	live_update("capabilities: [CHOWN]\nkeys: deny");
 	live_run(capabilities, NULL);
 	live_ok(vk_instance_remove(live.eng, live.name, true, &e), &e);
 	*live.name = '\0';
-	live_ok(vk_stats_get(live.eng, &with, &e), &e);
-	CHECK_EQ(with.hooks_attached, without.hooks_attached);
+	CHECK_EQ(hooks_after_a_while(0), 0);
 }
