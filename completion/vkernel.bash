@@ -48,7 +48,7 @@ _vkernel() {
 	fi
 	if [[ $command == policy || $command == help ]] && ((COMP_CWORD == 2)); then
 		if [[ $command == policy ]]; then
-			_vkernel_words check plan list show --help
+			_vkernel_words check plan list show import --help
 		else
 			_vkernel_words check run attach ps show events why stats update mode rm setup gc policy
 		fi
@@ -64,7 +64,9 @@ _vkernel() {
 	-i | --instance) _vkernel_instances && return ;;
 	--cgroup) mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur") && return ;;
 	--mntns) _vkernel_words "$(ps -eo pid= 2>/dev/null)" && return ;;
-	-n | --name) return ;;
+	-n | --name | --profile | --capabilities | --kernel) return ;;
+	-k | --kind) [[ $command == "policy import" ]] && _vkernel_words seccomp oci apparmor && return ;;
+	-o | --output | --include) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		case $command in
@@ -79,6 +81,8 @@ _vkernel() {
 		rm) _vkernel_words --kill --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
 		gc) _vkernel_words --dry-run --help ;;
+		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
+			--help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
 		"policy check" | "policy list") _vkernel_words --json --help ;;
 		*) _vkernel_words --help ;;
@@ -115,6 +119,7 @@ _vkernel() {
 		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 		;;
+	"policy import") mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	"policy "*) _vkernel_policies ;;
 	esac
 }

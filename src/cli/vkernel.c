@@ -29,6 +29,7 @@ static const struct {
 	{NULL, &cli_policy_plan},
 	{NULL, &cli_policy_list},
 	{NULL, &cli_policy_show},
+	{NULL, &cli_policy_import},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
