@@ -101,17 +101,26 @@ static bool receive_fd(int sock, int *ret)
 	return true;
 }
 
+/* Returns when the process has nothing left to do: what it uses up to there is not the test's. */
 static pid_t sleeper(uid_t uid)
 {
-	pid_t pid = fork();
+	int ready[2] = {-1, -1};
+	char byte;
+	pid_t pid = pipe(ready) == 0 ? fork() : -1;
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (uid && setresuid(uid, uid, uid) < 0)
 			_exit(1);
+		close(ready[0]);
+		close(ready[1]);
 		for (;;)
 			pause();
 	}
+	close(ready[1]);
+	if (pid > 0 && read(ready[0], &byte, 1) != 0)
+		pid = -1;
+	close(ready[0]);
 	return pid;
 }
 
