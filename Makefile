@@ -34,6 +34,9 @@ test-guest: all deps-guest ## the tests in guests; K=6.1|6.12|7.3 for one kernel
 bench: all deps-guest ## measure the cost of enforcement, in guest instructions
 	bench/run
 
+bench-check: all deps-guest ## fail if an operation has become dearer than the reference
+	bench/run --check
+
 lint: deps-lint ## formatting, static analysis, shell scripts, licences
 	scripts/lint
 
@@ -50,5 +53,5 @@ clean: ## remove what was built (the cache of kernels stays)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test test-native test-guest bench lint install guest clean help
+.PHONY: all demo test test-native test-guest bench bench-check lint install guest clean help
 .PHONY: deps-build deps-guest deps-lint

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What the parts of the benchmark share, in a guest and on a real machine. $programs is the
+# directory of the built programs of bench/.
+
+# shellcheck disable=SC2034 # for those who source this
+policies=bench/policies
+
+bench_say() {
+	echo "bench: $*" >&2
+}
+
+# Run micro with arguments $4..., print its lines with prefix $1; before it measures, attach it to
+# instance $2 with options $3 of vkernel attach. "-": no instance. No time limits here: while a
+# guest that counts instructions waits for its host, its clock leaps to the next timer.
+measure() { # prefix instance attach-options [argument...]
+	local prefix=$1 instance=$2 options=$3 pid line in out job
+	shift 3
+	coproc MICRO { exec "${programs:?}/micro" "$@"; }
+	in=${MICRO[1]} out=${MICRO[0]} job=$MICRO_PID
+	if ! read -r line pid <&"$out" || [[ $line != ready ]]; then
+		bench_say "$prefix: micro does not start"
+		exit 1
+	fi
+	if [[ $instance != - ]]; then
+		# shellcheck disable=SC2086 # options are several words
+		vkernel attach "$instance" $options "$pid" >/dev/null
+	fi
+	echo go >&"$in"
+	while read -r line; do
+		echo "$prefix $line"
+	done <&"$out"
+	wait "$job"
+}
+
+# Measure a member of an instance of its own.
+member() { # column attach-options [argument...]
+	local column=$1 options=$2
+	shift 2
+	measure "micro $column" "bench-$column" "$options" "$@"
+	vkernel rm "bench-$column"
+}
+
+# Measure a process in no instance, while another one is confined.
+outside() { # column [argument...]
+	local column=$1 pid
+	shift
+	sleep infinity &
+	pid=$!
+	disown
+	vkernel attach bench-other -p container-default "$pid" >/dev/null
+	measure "micro $column" - '' "$@"
+	vkernel rm --kill bench-other
+}
+
+# Options of vkernel attach for so many layers.
+layers() { # count
+	local all=(container-default "$policies"/{files20,layer1,layer2,layer3,layer4,layer5,layer6}.yaml) i
+	for ((i = 0; i < $1; i++)); do
+		printf -- '-p %s ' "${all[i]}"
+	done
+}

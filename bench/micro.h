@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* micro.h - the parts of bench/micro, for each other. */
+#ifndef VK_BENCH_MICRO_H
+#define VK_BENCH_MICRO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FILES 2000
+#define ROOT "/run/vkernel-bench"
+#define WARM "/tmp/a/b/c/file"
+/* Twelve components, and three of which two have a hundred bytes. */
+#define DEEP "/tmp/d/e/f/g/h/i/j/k/l/m/file"
+#define LONG_NAME                                                                                  \
+	"a-name-that-is-longer-than-what-fits-into-a-directory-entry-of-the-kernel-"               \
+	"and-so-is-kept-apart-from"
+#define LONG "/tmp/" LONG_NAME "/" LONG_NAME
+
+/**
+ * struct row - one line of the table
+ * @name:  in the output
+ * @op:    the operation; negative on failure
+ * @batch: operations in a batch; 1: one is longer than half a timer tick takes or varies much
+ * @once:  path of the operation's file, which is new to each: at most FILES in all
+ * @mount: where those files are
+ * @begin: runs before the first batch
+ * @cold:  the kernel forgets names before each batch
+ */
+struct row {
+	const char *name;
+	int (*op)(unsigned int i);
+	unsigned int batch;
+	void (*once)(char *path, const char *mount, unsigned int i);
+	const char *mount;
+	void (*begin)(void);
+	bool cold;
+};
+
+extern const struct row rows[];
+extern const size_t n_rows;
+
+_Noreturn void die(const char *what);
+void check(int r, const char *what);
+
+/* micro_ops.c: paths of rows that touch each file once, filled before the clock starts. */
+extern char once_paths[FILES][32];
+/* Opens what the operations work on. */
+void open_files(void);
+/* Starts a process with so many threads: members like any other, by inheritance. */
+void start_members(unsigned int n);
+/* Ends the processes that rows have started. */
+void end_helpers(void);
+
+/* micro_place.c: makes and enters a root file system on a tmpfs. */
+void make_root(void);
+void file_path(char *path, const char *mount, unsigned int i);
+void dir_path(char *path, const char *mount, unsigned int i);
+
+/* micro_peers.c: what vkernel is compared with. */
+void load_seccomp(const char *path);
+void use_seccomp(void);
+void use_landlock(void);
+int open_apparmor(void);
+void use_apparmor(int attr, const char *profile);
+
+#endif
