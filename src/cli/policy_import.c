@@ -81,7 +81,8 @@ static int is_profile(const struct dirent *d)
 	return d->d_name[0] != '.' && d->d_name[len - 1] != '~' && !strstr(d->d_name, ".dpkg-");
 }
 
-static int slurp_directory(const char *path, char **ret, size_t *ret_len)
+/* Each file behind a comment with its name: see vk_include_fn. */
+static int slurp_directory(const char *name, const char *path, char **ret, size_t *ret_len)
 {
 	struct dirent **entries;
 	int r = 0, n = scandir(path, &entries, is_profile, alphasort);
@@ -91,17 +92,19 @@ static int slurp_directory(const char *path, char **ret, size_t *ret_len)
 	*ret = cli_dup("");
 	*ret_len = 0;
 	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *name = cli_format("%s/%s", path, entries[i]->d_name);
+		_cleanup_free_ char *file = cli_format("%s/%s", path, entries[i]->d_name);
+		_cleanup_free_ char *mark = cli_format("#@file %s/%s\n", name, entries[i]->d_name);
 		_cleanup_free_ char *text = NULL;
-		size_t len = 0;
-		int one = r == 0 ? slurp(name, &text, &len) : r;
+		size_t len = 0, mark_len = strlen(mark);
+		int one = r == 0 ? slurp(file, &text, &len) : r;
 
 		if (one == 0) {
-			*ret = realloc(*ret, *ret_len + len + 2);
+			*ret = realloc(*ret, *ret_len + mark_len + len + 2);
 			if (!*ret)
 				cli_out_of_memory();
-			memcpy(*ret + *ret_len, text, len);
-			*ret_len += len;
+			memcpy(*ret + *ret_len, mark, mark_len);
+			memcpy(*ret + *ret_len + mark_len, text, len);
+			*ret_len += mark_len + len;
 			memcpy(*ret + (*ret_len)++, "\n", 2);
 		} else if (one != -EISDIR) {
 			r = one;
@@ -119,7 +122,7 @@ static int include(const char *name, char **ret_text, size_t *ret_len, void *dat
 		*name == '/' ? cli_dup(name) : cli_format("%s/%s", (const char *)data, name);
 	int r = slurp(path, ret_text, ret_len);
 
-	return r == -EISDIR ? slurp_directory(path, ret_text, ret_len) : r;
+	return r == -EISDIR ? slurp_directory(name, path, ret_text, ret_len) : r;
 }
 
 static uint64_t parse_caps(const struct cli_command *cmd, const char *list)

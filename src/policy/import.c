@@ -13,7 +13,7 @@ const char *const vk_import_kinds[VK_IMPORT_KINDS + 1] = {"seccomp", "oci", "app
 
 /* A kind without an importer cannot be imported by this version. */
 static const vk_importer importers[VK_IMPORT_KINDS] = {
-	[VK_IMPORT_SECCOMP] = NULL,
+	[VK_IMPORT_APPARMOR] = vk_import_apparmor,
 };
 
 int vk_import_lose(struct vk_imported *out, bool laxer, const char *fmt, ...)

@@ -32,7 +32,7 @@ extern const char *const vk_import_kinds[VK_IMPORT_KINDS + 1];
  * @data:     the caller's
  *
  * Return: 0; -ENOENT when there is no such file; another negative errno. A directory yields the
- * texts of its files, one after the other.
+ * texts of its files, one after the other, each behind a line "#@file NAME".
  */
 typedef int (*vk_include_fn)(const char *name, char **ret_text, size_t *ret_len, void *data);
 
@@ -91,5 +91,8 @@ int vk_import(enum vk_import_kind kind, const struct vk_import_from *from, struc
 /* The importers. On failure @ret may hold lines, to be freed by the caller. */
 typedef int (*vk_importer)(const struct vk_import_from *from, struct vk_imported *ret,
 			   struct vk_error *e);
+
+int vk_import_apparmor(const struct vk_import_from *from, struct vk_imported *ret,
+		       struct vk_error *e);
 
 #endif
