@@ -36,12 +36,13 @@
 #include "vk_rights.h"
 
 #define VK_IMAGE_MAGIC 0x31494b56u /* "VKI1" */
-#define VK_IMAGE_ABI 1
+#define VK_IMAGE_ABI 2
 #define VK_IMAGE_HEADER 16384
 #define VK_ROW_UNIT 32
 #define VK_VERDICTS 480 /* distinct verdicts of one image; more is a compile error */
 #define VK_NET_RULES 128 /* bind/connect rules of one image, all layers together */
 #define VK_FAMILIES 64 /* address families; the last one stands for all from it on */
+#define VK_NETLINK 32 /* protocols of AF_NETLINK: all that the kernel can have */
 #define VK_MAX_LAYERS 8
 #define VK_MAX_COMPONENTS 32 /* policies in one image: layers plus the sets they use */
 
@@ -137,6 +138,7 @@ enum vk_need {
 	VK_NEED_KEYS = 1u << 17,
 	VK_NEED_IO_URING = 1u << 18,
 	VK_NEED_USERNS = 1u << 19,
+	VK_NEED_NETLINK = 1u << 20, /* netlink protocols that differ: also on sockets made before */
 };
 /* Those that ask for names, and so for all that keeps names true: moves, links, mounts. */
 #define VK_NEED_PATHS                                                                              \
@@ -171,6 +173,8 @@ enum vk_need {
  * @net_enforce:   bit per component: its denials are enforced, not only reported
  * @socket_allow:  per family, bit per socket type (SOCK_STREAM = 1, ...)
  * @socket_audit:  of those, the reported ones
+ * @netlink_allow: for AF_NETLINK instead of @socket_allow: the same per protocol (NETLINK_XFRM, ...)
+ * @netlink_audit: of those, the reported ones
  */
 struct vk_image {
 	__u32 magic;
@@ -199,11 +203,13 @@ struct vk_image {
 	__u32 net_enforce;
 	__u16 socket_allow[VK_FAMILIES];
 	__u16 socket_audit[VK_FAMILIES];
+	__u16 netlink_allow[VK_NETLINK];
+	__u16 netlink_audit[VK_NETLINK];
 	__u8 class_of[256];
 	struct vk_verdict verdicts[VK_VERDICTS];
 	struct vk_net_rule net[VK_NET_RULES];
-	__u8 reserved[VK_IMAGE_HEADER - 80 - 4 * VK_FAMILIES - 256 - 16 * VK_VERDICTS -
-		      32 * VK_NET_RULES];
+	__u8 reserved[VK_IMAGE_HEADER - 80 - 4 * VK_FAMILIES - 4 * VK_NETLINK - 256 -
+		      16 * VK_VERDICTS - 32 * VK_NET_RULES];
 };
 
 _Static_assert(sizeof(struct vk_verdict) == 16, "vk_verdict is ABI");

@@ -268,6 +268,7 @@ struct bpf_iter__task {
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 #define RENAME_EXCHANGE 2

@@ -6,12 +6,40 @@
  * connect hook) is connecting to it.
  */
 
+/* Judges a socket, or a message on a netlink socket, by family, type and protocol. */
+static __always_inline int vk_judge_socket(struct vk_call *c, u32 family, u32 type, u32 protocol)
+{
+	struct vk_detail d = {.op = VK_OP_SOCKET};
+	u32 bit = 1u << (type & 15), f = family;
+	bool allow, audit;
+
+	if (family == AF_NETLINK) {
+		f = protocol;
+		asm volatile("" : "+r"(f));
+		f &= VK_NETLINK - 1; /* the kernel has no others */
+		allow = vk_image(c)->netlink_allow[f] & bit;
+		audit = vk_image(c)->netlink_audit[f] & bit;
+	} else {
+		if (f >= VK_FAMILIES)
+			f = VK_FAMILIES - 1;
+		asm volatile("" : "+r"(f));
+		f &= VK_FAMILIES - 1;
+		allow = vk_image(c)->socket_allow[f] & bit;
+		audit = vk_image(c)->socket_audit[f] & bit;
+	}
+	if (allow && !audit)
+		return 0; /* allow: this family, type and protocol */
+	d.err = allow ? 0 : EACCES;
+	d.arg[0] = family;
+	d.arg[1] = type;
+	d.arg[2] = protocol;
+	return vk_report(c, &d);
+}
+
 SEC("lsm/socket_create")
 int BPF_PROG(vk_socket, int family, int type, int protocol, int kern)
 {
-	struct vk_detail d = {.op = VK_OP_SOCKET};
 	struct vk_call c;
-	u32 bit = 1u << (type & 15), f = family;
 	int r;
 
 	if (kern)
@@ -19,17 +47,21 @@ int BPF_PROG(vk_socket, int family, int type, int protocol, int kern)
 	r = vk_begin_rules(&c, EACCES);
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
-	if (f >= VK_FAMILIES)
-		f = VK_FAMILIES - 1;
-	asm volatile("" : "+r"(f));
-	f &= VK_FAMILIES - 1;
-	if (vk_image(&c)->socket_allow[f] & bit && !(vk_image(&c)->socket_audit[f] & bit))
-		return 0; /* allow: this family and type */
-	d.err = vk_image(&c)->socket_allow[f] & bit ? 0 : EACCES;
-	d.arg[0] = family;
-	d.arg[1] = type;
-	d.arg[2] = protocol;
-	return vk_report(&c, &d);
+	return vk_judge_socket(&c, family, type, protocol);
+}
+
+/* Each message: a rule on a netlink protocol holds for sockets that were made before it, too. */
+SEC("lsm/netlink_send")
+int BPF_PROG(vk_netlink, struct sock *sk, void *skb)
+{
+	struct vk_call c;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (!(vk_image(&c)->needs & VK_NEED_NETLINK))
+		return 0; /* allow: no rule of this instance names a netlink protocol */
+	return vk_judge_socket(&c, AF_NETLINK, sk->sk_type, sk->sk_protocol);
 }
 
 /**

@@ -74,6 +74,11 @@ static void put_address(const struct vk_event *ev, char *buf, size_t size)
 
 static void put_socket(const struct vk_event *ev, char *buf, size_t size)
 {
+	if (ev->arg[0] == AF_NETLINK && *vk_netlink_name((int)ev->arg[2]) != '?') {
+		snprintf(buf, size, "netlink %s protocol %s", cli_socket_type_name((int)ev->arg[1]),
+			 vk_netlink_name((int)ev->arg[2]));
+		return;
+	}
 	snprintf(buf, size, "%s %s protocol %u", vk_family_name((int)ev->arg[0]),
 		 cli_socket_type_name((int)ev->arg[1]), (unsigned int)ev->arg[2]);
 }
@@ -224,7 +229,8 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 	else if (ev->op == VK_OP_CAPABLE)
 		vk_explain_capability(layers, n, (int)ev->arg[0], ret);
 	else if (ev->op == VK_OP_SOCKET)
-		vk_explain_socket(layers, n, (int)ev->arg[0], (int)ev->arg[1] & 0xf, ret);
+		vk_explain_socket(layers, n, (int)ev->arg[0], (int)ev->arg[1] & 0xf,
+				  (int)ev->arg[2], ret);
 	else if (ev->op == VK_OP_BIND || ev->op == VK_OP_CONNECT)
 		vk_explain_inet(layers, n, ev->op == VK_OP_BIND ? VK_NET_BIND : VK_NET_CONNECT,
 				(uint8_t)ev->arg[1], (uint16_t)ev->arg[0], ev->addr,

@@ -29,6 +29,7 @@ static const struct {
 	{VK_NEED_MMAP, "map executable", "each executable mapping"},
 	{VK_NEED_CAPABLE, "capabilities", "each use of a privilege; a bit test"},
 	{VK_NEED_SOCKET, "create sockets", "each socket; a table look-up"},
+	{VK_NEED_NETLINK, "netlink protocols", "each netlink message; a table look-up"},
 	{VK_NEED_INET, "bind and connect", "each bind and connect"},
 	{VK_NEED_UNIX, "unix sockets", "each bind, connect and unconnected send"},
 	{VK_NEED_PTRACE, "ptrace", "only when used"},

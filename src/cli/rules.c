@@ -111,7 +111,10 @@ static void put_network(const struct sink *s)
 			if (r->types & 1u << t && len < sizeof(types))
 				len += (size_t)snprintf(types + len, sizeof(types) - len, " %s",
 							cli_socket_type_name(t));
-		put(s, "network", r->pos, VK_NEED_SOCKET, "%s socket %s%s", action_name(r->action),
+		if (r->protocol >= 0)
+			snprintf(types, sizeof(types), "/%s", vk_netlink_name(r->protocol));
+		put(s, "network", r->pos, VK_NEED_SOCKET | (r->protocol >= 0 ? VK_NEED_NETLINK : 0),
+		    "%s socket %s%s", action_name(r->action),
 		    r->family < 0 ? "any" : vk_family_name(r->family), types);
 	}
 	for (size_t i = 0; i < s->p->n_inet; i++) {

@@ -129,9 +129,9 @@ static void ask_inet(const struct question *q, uint8_t op, struct vk_reason *ret
 static void ask_socket(const struct question *q, struct vk_reason *ret)
 {
 	const char *word;
-	int family, type = SOCK_STREAM;
+	int family, type = SOCK_STREAM, protocol = -1;
 
-	want(q, 2, 3, "socket FAMILY [TYPE], as in: socket alg");
+	want(q, 2, 3, "socket FAMILY [TYPE], as in: socket alg, or: socket netlink xfrm");
 	word = strncasecmp(q->words[1], "AF_", 3) ? q->words[1] : q->words[1] + 3;
 
 	_cleanup_free_ char *lower = cli_dup(word);
@@ -145,9 +145,12 @@ static void ask_socket(const struct question *q, struct vk_reason *ret)
 		type = SOCK_RAW;
 	else if (family == AF_ALG)
 		type = SOCK_SEQPACKET;
-	if (q->n_words == 3 && vk_socktype_parse(q->words[2], &type) < 0)
+	if (q->n_words == 3 && family == AF_NETLINK &&
+	    vk_netlink_parse(q->words[2], &protocol) == 0)
+		; /* of any type */
+	else if (q->n_words == 3 && vk_socktype_parse(q->words[2], &type) < 0)
 		exit(cli_usage(q->cmd, "'%s' is no type of socket", q->words[2]));
-	vk_explain_socket(q->layers, q->n, family, type, ret);
+	vk_explain_socket(q->layers, q->n, family, type, protocol, ret);
 }
 
 static void ask_scope(const struct question *q, bool ptrace, struct vk_reason *ret)

@@ -55,6 +55,7 @@ const struct vk_hook vk_hooks[] = {
 
 	{"vk_capable", "capable", NULL, DECIDES, false, false, VK_NEED_CAPABLE, "the capability ceiling"},
 	{"vk_socket", "socket_create", NULL, DECIDES, false, false, VK_NEED_SOCKET, "socket families and types"},
+	{"vk_netlink", "netlink_send", NULL, DECIDES, false, false, VK_NEED_NETLINK, "netlink protocols, on sockets made before"},
 	{"vk_bind", "socket_bind", NULL, DECIDES, false, false, VK_NEED_INET | VK_NEED_UNIX, "binding"},
 	{"vk_listen", "socket_listen", NULL, DECIDES, false, false, VK_NEED_INET, "listening without binding"},
 	{"vk_connect", "socket_connect", NULL, DECIDES, false, false, VK_NEED_INET, "connecting"},

@@ -37,7 +37,8 @@ enum vk_outcome { VK_ALLOWED = 0, VK_AUDITED = 1, VK_DENIED = 2 };
 /* bind/connect; @addr in network byte order, 4 or 16 bytes by @family. */
 enum vk_outcome vk_image_inet(const struct vk_image *img, uint8_t op, uint8_t proto,
 			      uint16_t family, const void *addr, uint16_t port);
-enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type);
+/* @protocol counts for AF_NETLINK only. */
+enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type, int protocol);
 enum vk_outcome vk_image_capable(const struct vk_image *img, int cap);
 
 /* Validates an image that came from outside this process: sizes, indices, every entry in range.
@@ -67,7 +68,7 @@ void vk_explain_path(const struct vk_policy *const *layers, size_t n, const char
 void vk_explain_inet(const struct vk_policy *const *layers, size_t n, uint8_t op, uint8_t proto,
 		     uint16_t family, const void *addr, uint16_t port, struct vk_reason *ret);
 void vk_explain_socket(const struct vk_policy *const *layers, size_t n, int family, int type,
-		       struct vk_reason *ret);
+		       int protocol, struct vk_reason *ret);
 void vk_explain_capability(const struct vk_policy *const *layers, size_t n, int cap,
 			   struct vk_reason *ret);
 /* @target_scope: the least scope that would permit it. */
@@ -85,6 +86,7 @@ int vk_right_parse(const char *word, uint32_t *ret);
 const char *vk_cap_name(int cap);
 int vk_cap_parse(const char *word, int *ret);
 const char *vk_family_name(int family);
+const char *vk_netlink_name(int protocol);
 const char *vk_switch_name(uint32_t sw);
 
 #endif

@@ -84,7 +84,7 @@ int vk_components_fill(const struct vk_policy *const *layers, size_t n, struct v
 	return 0;
 }
 
-void vk_policy_sockets(const struct vk_policy *p, int family, uint16_t *ret_allow,
+void vk_policy_sockets(const struct vk_policy *p, int family, int protocol, uint16_t *ret_allow,
 		       uint16_t *ret_audit)
 {
 	const struct vk_section_head *h = &p->sections[VK_SECTION_NETWORK];
@@ -94,7 +94,8 @@ void vk_policy_sockets(const struct vk_policy *p, int family, uint16_t *ret_allo
 		const struct vk_socket_rule *r = &p->sockets[i];
 		int named = r->family < VK_FAMILIES - 1 ? r->family : VK_FAMILIES - 1;
 
-		if (r->family >= 0 && named != family)
+		if ((r->family >= 0 && named != family) ||
+		    (r->protocol >= 0 && r->protocol != protocol))
 			continue;
 		if (r->action == VK_ACTION_DENY)
 			deny |= r->types;

@@ -34,8 +34,9 @@ int vk_components_fill(const struct vk_policy *const *layers, size_t n, struct v
 
 /* The section whose default governs a right. */
 enum vk_section vk_policy_governs(const struct vk_policy *p, uint32_t right);
-/* Socket types (bit per SOCK_*) of one family: granted, and reported although granted. */
-void vk_policy_sockets(const struct vk_policy *p, int family, uint16_t *ret_allow,
+/* Socket types (bit per SOCK_*) of one family, and for AF_NETLINK of one protocol: granted, and
+ * reported although granted. */
+void vk_policy_sockets(const struct vk_policy *p, int family, int protocol, uint16_t *ret_allow,
 		       uint16_t *ret_audit);
 
 #endif

@@ -132,14 +132,16 @@ static void socket_text(const struct vk_socket_rule *r, int type, struct vk_reas
 	const char *family = r->family >= 0 ? vk_family_name(r->family) : "any";
 	char kind[24] = "";
 
-	if (r->types != 0xffff)
+	if (r->protocol >= 0)
+		snprintf(kind, sizeof(kind), "/%s", vk_netlink_name(r->protocol));
+	else if (r->types != 0xffff)
 		snprintf(kind, sizeof(kind), "/type %d", type & 15);
 	snprintf(ret->text, sizeof(ret->text), "%s {socket: %s%s}", vk_action_name(r->action),
 		 family ? family : "?", kind);
 }
 
 void vk_explain_socket(const struct vk_policy *const *layers, size_t n, int family, int type,
-		       struct vk_reason *ret)
+		       int protocol, struct vk_reason *ret)
 {
 	struct vk_components comps;
 
@@ -156,6 +158,7 @@ void vk_explain_socket(const struct vk_policy *const *layers, size_t n, int fami
 			bool same = r->family < 0 || r->family == family ||
 				    (r->family >= VK_FAMILIES - 1 && family >= VK_FAMILIES - 1);
 
+			same &= r->protocol < 0 || r->protocol == protocol;
 			if (same && r->types >> (type & 15) & 1 && !rules[r->action])
 				rules[r->action] = r;
 		}

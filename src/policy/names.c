@@ -72,6 +72,35 @@ const char *const vk_family_words[] = {
 };
 _Static_assert(sizeof(vk_family_words) / sizeof(*vk_family_words) == VK_N_FAMILIES + 1, "families");
 
+/* By number of the protocol; "": the kernel has no such protocol any more. */
+const char *const vk_netlink_words[] = {
+	"route",
+	"",
+	"usersock",
+	"",
+	"sock-diag",
+	"nflog",
+	"xfrm",
+	"selinux",
+	"iscsi",
+	"audit",
+	"fib-lookup",
+	"connector",
+	"netfilter",
+	"",
+	"",
+	"kobject-uevent",
+	"generic",
+	"",
+	"scsi-transport",
+	"ecryptfs",
+	"rdma",
+	"crypto",
+	"smc",
+	NULL,
+};
+_Static_assert(sizeof(vk_netlink_words) / sizeof(*vk_netlink_words) <= VK_NETLINK + 1, "protocols");
+
 const char *const vk_socktype_words[] = {"stream",    "dgram", "raw",	 "rdm",
 					 "seqpacket", "dccp",  "packet", NULL};
 static const int socktypes[] = {1, 2, 3, 4, 5, 6, 10};
@@ -184,6 +213,26 @@ int vk_socktype_parse(const char *word, int *ret)
 	for (size_t i = 0; i < COUNT(socktypes); i++) {
 		if (strcmp(vk_socktype_words[i], word) == 0) {
 			*ret = socktypes[i];
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *vk_netlink_name(int protocol)
+{
+	const int n = sizeof(vk_netlink_words) / sizeof(*vk_netlink_words) - 1;
+
+	return protocol >= 0 && protocol < n && *vk_netlink_words[protocol] ?
+		       vk_netlink_words[protocol] :
+		       "?";
+}
+
+int vk_netlink_parse(const char *word, int *ret)
+{
+	for (int i = 0; *word && vk_netlink_words[i]; i++) {
+		if (strcmp(vk_netlink_words[i], word) == 0) {
+			*ret = i;
 			return 0;
 		}
 	}

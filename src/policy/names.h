@@ -20,9 +20,11 @@
 extern const char *const vk_cap_words[];
 extern const char *const vk_family_words[];
 extern const char *const vk_socktype_words[];
+extern const char *const vk_netlink_words[];
 
 /* Each returns 0 and *ret, or -EINVAL. */
 int vk_family_parse(const char *word, int *ret);
 int vk_socktype_parse(const char *word, int *ret);
+int vk_netlink_parse(const char *word, int *ret);
 
 #endif

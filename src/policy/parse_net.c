@@ -19,6 +19,7 @@
 #define TYPE_SEQPACKET (1u << 5)
 #define ANY_TYPE 0xffff
 #define ANY_FAMILY (-1)
+#define ANY_PROTOCOL (-1)
 
 /* In the order of vk_words_proto: number, and the types of socket that speak it. */
 static const struct {
@@ -45,9 +46,9 @@ static int add_inet(struct vk_parser *p, const struct vk_inet_rule *rule)
 }
 
 static int add_socket(struct vk_parser *p, enum vk_action action, int family, uint16_t types,
-		      struct vk_pos pos)
+		      int protocol, struct vk_pos pos)
 {
-	struct vk_socket_rule rule = {action, family, types, pos};
+	struct vk_socket_rule rule = {action, family, types, protocol, pos};
 	struct vk_policy *policy = p->policy;
 	int r;
 
@@ -267,11 +268,34 @@ static int add_endpoint(struct vk_parser *p, const struct vk_node *n, const stru
 	return 0;
 }
 
+/* What stands after the '/': a type or, of netlink sockets, a protocol. */
+static int parse_kind(struct vk_parser *p, const struct vk_node *n, size_t off, int family,
+		      uint16_t *types, int *protocol)
+{
+	const char *word = n->text + off;
+	int type;
+
+	if (family == AF_NETLINK && vk_netlink_parse(word, protocol) == 0)
+		return 0;
+	if (vk_socktype_parse(word, &type) == 0) {
+		*types = 1u << type;
+		return 0;
+	}
+	vk_mistake(p, vk_pos_in(n, off), "unknown socket type%s in \"%s\"",
+		   family == AF_NETLINK ? " or netlink protocol" : "", vk_show(n->text));
+	if (family == AF_NETLINK && vk_nearest(word, vk_netlink_words))
+		vk_advise_words(p, word, vk_netlink_words, "");
+	else
+		vk_advise_words(p, word, vk_socktype_words, "");
+	return -EINVAL;
+}
+
 static int add_sockets(struct vk_parser *p, const struct vk_node *list, enum vk_action action)
 {
 	vk_for_each_item(n, list)
 	{
-		int family = ANY_FAMILY, type, r = vk_expect_scalar(p, n, "a socket family");
+		int family = ANY_FAMILY, protocol = ANY_PROTOCOL,
+		    r = vk_expect_scalar(p, n, "a socket family");
 		uint16_t types = ANY_TYPE;
 		char word[24] = "";
 		size_t len;
@@ -288,17 +312,11 @@ static int add_sockets(struct vk_parser *p, const struct vk_node *list, enum vk_
 			return -EINVAL;
 		}
 		if (n->text[len] == '/') {
-			const char *t = n->text + len + 1;
-
-			if (vk_socktype_parse(t, &type) < 0) {
-				vk_mistake(p, vk_pos_in(n, len + 1),
-					   "unknown socket type in \"%s\"", vk_show(n->text));
-				vk_advise_words(p, t, vk_socktype_words, "");
-				return -EINVAL;
-			}
-			types = 1u << type;
+			r = parse_kind(p, n, len + 1, family, &types, &protocol);
+			if (r < 0)
+				return r;
 		}
-		r = add_socket(p, action, family, types, n->pos);
+		r = add_socket(p, action, family, types, protocol, n->pos);
 		if (r < 0)
 			return r;
 	}
@@ -320,7 +338,7 @@ static int add_any(struct vk_parser *p, const struct vk_node *n, enum vk_action 
 
 		r = vk_add_path(p, VK_SECTION_NETWORK, action, VK_R_NETWORK_ALL, &glob, 0);
 	}
-	return r < 0 ? r : add_socket(p, action, ANY_FAMILY, ANY_TYPE, n->pos);
+	return r < 0 ? r : add_socket(p, action, ANY_FAMILY, ANY_TYPE, ANY_PROTOCOL, n->pos);
 }
 
 /* Exactly one of bind, connect and socket, and an address only where it means something. */
@@ -427,11 +445,14 @@ int vk_parse_network(struct vk_parser *p, const struct vk_schema_key *row,
 	if (r < 0 || p->policy->sections[VK_SECTION_NETWORK].def == VK_ACTION_ALLOW)
 		return r;
 	if (state.unix_types)
-		r = add_socket(p, VK_ACTION_ALLOW, AF_UNIX, state.unix_types, state.unix_pos);
+		r = add_socket(p, VK_ACTION_ALLOW, AF_UNIX, state.unix_types, ANY_PROTOCOL,
+			       state.unix_pos);
 	/* An IPv6 socket can speak IPv4 as well, so addresses do not tell the family. */
 	if (r == 0 && state.inet_types)
-		r = add_socket(p, VK_ACTION_ALLOW, AF_INET, state.inet_types, state.inet_pos);
+		r = add_socket(p, VK_ACTION_ALLOW, AF_INET, state.inet_types, ANY_PROTOCOL,
+			       state.inet_pos);
 	if (r == 0 && state.inet_types)
-		r = add_socket(p, VK_ACTION_ALLOW, AF_INET6, state.inet_types, state.inet_pos);
+		r = add_socket(p, VK_ACTION_ALLOW, AF_INET6, state.inet_types, ANY_PROTOCOL,
+			       state.inet_pos);
 	return r;
 }

@@ -95,13 +95,17 @@ static enum vk_outcome outcome(bool allowed, bool audited)
 	return audited ? VK_AUDITED : VK_ALLOWED;
 }
 
-enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type)
+enum vk_outcome vk_image_socket(const struct vk_image *img, int family, int type, int protocol)
 {
 	unsigned int f =
 		family >= 0 && family < VK_FAMILIES ? (unsigned int)family : VK_FAMILIES - 1;
 	/* SOCK_NONBLOCK and SOCK_CLOEXEC are flags above the type. */
 	unsigned int bit = 1u << (type & 15);
 
+	if (f == AF_NETLINK) {
+		f = (unsigned int)protocol % VK_NETLINK;
+		return outcome(img->netlink_allow[f] & bit, img->netlink_audit[f] & bit);
+	}
 	return outcome(img->socket_allow[f] & bit, img->socket_audit[f] & bit);
 }
 

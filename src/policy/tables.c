@@ -62,24 +62,32 @@ static void fill_anon(struct vk_image *img, const struct vk_components *comps)
 	img->anon_audit &= img->anon_allow;
 }
 
+/* The types of one family and protocol. */
+static void fill_types(const struct vk_components *comps, int family, int protocol,
+		       uint16_t *ret_allow, uint16_t *ret_audit)
+{
+	uint16_t allow = 0xffff, audit = 0;
+
+	for (size_t i = 0; i < comps->n; i++) {
+		uint16_t a, report;
+
+		vk_policy_sockets(comps->c[i].policy, family, protocol, &a, &report);
+		audit |= report;
+		if (audits(&comps->c[i]))
+			audit |= (uint16_t)~a;
+		else
+			allow &= a;
+	}
+	*ret_allow = allow;
+	*ret_audit = audit & allow;
+}
+
 static void fill_sockets(struct vk_image *img, const struct vk_components *comps)
 {
-	for (int family = 0; family < VK_FAMILIES; family++) {
-		uint16_t allow = 0xffff, audit = 0;
-
-		for (size_t i = 0; i < comps->n; i++) {
-			uint16_t a, report;
-
-			vk_policy_sockets(comps->c[i].policy, family, &a, &report);
-			audit |= report;
-			if (audits(&comps->c[i]))
-				audit |= (uint16_t)~a;
-			else
-				allow &= a;
-		}
-		img->socket_allow[family] = allow;
-		img->socket_audit[family] = audit & allow;
-	}
+	for (int i = 0; i < VK_FAMILIES; i++)
+		fill_types(comps, i, -1, &img->socket_allow[i], &img->socket_audit[i]);
+	for (int i = 0; i < VK_NETLINK; i++)
+		fill_types(comps, AF_NETLINK, i, &img->netlink_allow[i], &img->netlink_audit[i]);
 }
 
 static uint8_t net_action(enum vk_action action)
@@ -232,6 +240,15 @@ uint32_t vk_needs(const struct vk_image *img)
 	for (size_t i = 0; i < VK_FAMILIES; i++)
 		needs |=
 			img->socket_allow[i] != 0xffff || img->socket_audit[i] ? VK_NEED_SOCKET : 0;
+	for (size_t i = 0; i < VK_NETLINK; i++) {
+		needs |= img->netlink_allow[i] != 0xffff || img->netlink_audit[i] ? VK_NEED_SOCKET :
+										    0;
+		/* Where protocols differ, a rule names one; it holds for sockets made before too. */
+		needs |= img->netlink_allow[i] != img->netlink_allow[0] ||
+					 img->netlink_audit[i] != img->netlink_audit[0] ?
+				 VK_NEED_NETLINK :
+				 0;
+	}
 	for (size_t i = 0; i < img->n_net; i++)
 		net |= img->net[i].action != VK_NET_ALLOW;
 	return needs | (net ? VK_NEED_INET : 0);

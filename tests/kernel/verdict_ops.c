@@ -231,11 +231,12 @@ static int unix_call(const struct vo_call *c)
 
 static int socket_call(const struct vo_call *c)
 {
-	int family = -1, type = -1, fd;
+	int family = -1, type = SOCK_RAW, protocol = 0, fd;
 
 	vk_family_parse(c->args[0], &family);
-	vk_socktype_parse(c->args[1], &type);
-	fd = socket(family, type, 0);
+	if (family != AF_NETLINK || vk_netlink_parse(c->args[1], &protocol) < 0)
+		vk_socktype_parse(c->args[1], &type);
+	fd = socket(family, type, protocol);
 	vk_closep(&fd);
 	return fd;
 }

@@ -98,9 +98,9 @@ TEST(container_default)
 	CHECK_EQ(img->sw_allow & VK_SW_ALL, 0);
 	CHECK_EQ(img->ptrace_scope, VK_SCOPE_OWN);
 	CHECK_EQ(img->signal_scope, VK_SCOPE_OWN);
-	CHECK_EQ(vk_image_socket(img, 38, 5), VK_DENIED);
-	CHECK_EQ(vk_image_socket(img, 2, 1), VK_ALLOWED);
-	CHECK_EQ(vk_image_socket(img, 1, 1), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, 38, 5, 0), VK_DENIED);
+	CHECK_EQ(vk_image_socket(img, 2, 1, 0), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, 1, 1, 0), VK_ALLOWED);
 }
 
 TEST(protect_kernel_files)
@@ -186,11 +186,11 @@ TEST(nginx)
 	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 8080), VK_ALLOWED);
 	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 22), VK_DENIED);
 	CHECK_EQ(vk_image_inet(img, VK_NET_CONNECT, 6, 2, "\x0a\0\0\1", 80), VK_DENIED);
-	CHECK_EQ(vk_image_socket(img, 1, 1), VK_ALLOWED);
-	CHECK_EQ(vk_image_socket(img, 2, 1), VK_ALLOWED);
-	CHECK_EQ(vk_image_socket(img, 10, 1), VK_ALLOWED);
-	CHECK_EQ(vk_image_socket(img, 2, 3), VK_DENIED);
-	CHECK_EQ(vk_image_socket(img, 16, 3), VK_DENIED);
+	CHECK_EQ(vk_image_socket(img, 1, 1, 0), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, 2, 1, 0), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, 10, 1, 0), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, 2, 3, 0), VK_DENIED);
+	CHECK_EQ(vk_image_socket(img, 16, 3, 0), VK_DENIED);
 	CHECK_EQ(vk_image_capable(img, 5), VK_ALLOWED);
 	CHECK_EQ(vk_image_capable(img, 21), VK_DENIED);
 	CHECK_EQ(vk_image_capable(img, 13), VK_DENIED);

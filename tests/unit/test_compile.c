@@ -71,7 +71,7 @@ TEST(empty_policy_allows_all_and_needs_nothing)
 	CHECK_EQ(img->anon_allow, VK_R_ALL);
 	CHECK_EQ(img->size, VK_IMAGE_HEADER + VK_ROW_UNIT);
 	CHECK_EQ(vk_image_capable(img, 21), VK_ALLOWED);
-	CHECK_EQ(vk_image_socket(img, AF_INET, SOCK_STREAM), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(img, AF_INET, SOCK_STREAM, 0), VK_ALLOWED);
 }
 
 TEST(deny_beats_allow_beats_default_in_any_order)
@@ -157,7 +157,7 @@ TEST(audit_layer_reports_and_lets_through)
 	CHECK_EQ(img->sw_audit, VK_SW_KEYS);
 	CHECK_EQ(img->ptrace_scope, VK_SCOPE_ALL);
 	CHECK_EQ(img->ptrace_audit, VK_SCOPE_NONE);
-	CHECK_EQ(vk_image_socket(img, AF_INET, SOCK_STREAM), VK_AUDITED);
+	CHECK_EQ(vk_image_socket(img, AF_INET, SOCK_STREAM, 0), VK_AUDITED);
 	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, IPPROTO_TCP, AF_INET, &addr, 80), VK_AUDITED);
 }
 

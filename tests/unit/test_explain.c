@@ -99,7 +99,7 @@ TEST(other_reasons)
 	check_reason(&r, VK_DENIED, 15, 12, "default of network: deny");
 	vk_explain_inet(layers, 1, VK_NET_CONNECT, IPPROTO_UDP, AF_INET, &ten, 53, &r);
 	check_reason(&r, VK_DENIED, 17, 20, "deny {connect: udp/53}");
-	vk_explain_socket(layers, 1, AF_ALG, SOCK_SEQPACKET, &r);
+	vk_explain_socket(layers, 1, AF_ALG, SOCK_SEQPACKET, 0, &r);
 	check_reason(&r, VK_DENIED, 17, 38, "deny {socket: alg}");
 	vk_explain_capability(layers, 1, 0, &r);
 	check_reason(&r, VK_ALLOWED, 19, 1, "capabilities: CHOWN is in the list");
@@ -135,7 +135,7 @@ TEST(layer_and_used_set_are_named)
 	CHECK(r.policy == a);
 	CHECK_EQ(r.layer, 0);
 	CHECK_EQ(r.outcome, VK_AUDITED);
-	vk_explain_socket(layers, 2, AF_ALG, SOCK_SEQPACKET, &r);
+	vk_explain_socket(layers, 2, AF_ALG, SOCK_SEQPACKET, 0, &r);
 	CHECK(r.policy == b->uses[0]);
 	CHECK_EQ(r.layer, 1);
 }

@@ -504,6 +504,6 @@ TEST(docker_default)
 	CHECK_EQ(vk_image_match(image, "/a").allow & VK_R_MOUNTS_ALL, VK_R_UMOUNT);
 	CHECK_EQ(image->ptrace_scope, VK_SCOPE_OWN);
 	CHECK_EQ(image->signal_scope, VK_SCOPE_OWN);
-	CHECK_EQ(vk_image_socket(image, 40, 1), VK_ALLOWED);
+	CHECK_EQ(vk_image_socket(image, 40, 1, 0), VK_ALLOWED);
 	vk_policy_free(policy);
 }

@@ -219,7 +219,7 @@ static bool judge_other(const struct run *r, const struct vt_row *row, enum vk_o
 	const struct vk_policy *const *layers = (const struct vk_policy *const *)r->layers;
 	const struct vk_image *i = r->img;
 	struct endpoint ep;
-	int a, b;
+	int a, b, protocol = 0;
 
 	switch (row->op) {
 	case VT_BIND:
@@ -231,10 +231,12 @@ static bool judge_other(const struct run *r, const struct vt_row *row, enum vk_o
 		return true;
 	case VT_SOCKET:
 		if (vk_family_parse(row->args[0], &a) < 0 ||
-		    vk_socktype_parse(row->args[1], &b) < 0)
+		    (a == AF_NETLINK && vk_netlink_parse(row->args[1], &protocol) == 0 ?
+			     vk_socktype_parse("raw", &b) :
+			     vk_socktype_parse(row->args[1], &b)) < 0)
 			return false;
-		*simulated = vk_image_socket(i, a, b);
-		vk_explain_socket(layers, r->n, a, b, why);
+		*simulated = vk_image_socket(i, a, b, protocol);
+		vk_explain_socket(layers, r->n, a, b, protocol, why);
 		return true;
 	case VT_CAPABLE:
 		if (vk_cap_parse(row->args[0], &a) < 0)

@@ -68,7 +68,7 @@ enum vt_object {
 	X(UNIX_BIND, "unix-bind", 1, VT_AT_SOCKET, "bind, SOCK_STREAM")                            \
 	X(BIND, "bind", 3, VT_AT_NONE, "PROTO ADDR PORT: bind")                                    \
 	X(CONNECT, "connect", 3, VT_AT_NONE, "PROTO ADDR PORT: connect, non-blocking")             \
-	X(SOCKET, "socket", 2, VT_AT_NONE, "FAMILY TYPE: socket")                                  \
+	X(SOCKET, "socket", 2, VT_AT_NONE, "FAMILY TYPE or netlink PROTOCOL: socket")              \
 	X(CAPABLE, "capable", 1, VT_AT_NONE, "any operation that needs the capability")            \
 	X(PTRACE, "ptrace", 1, VT_AT_NONE,                                                         \
 	  "own|other: PTRACE_SEIZE of a child or of a non-member")                                 \
