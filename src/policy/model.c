@@ -14,6 +14,9 @@ void vk_policy_free(struct vk_policy *p)
 		vk_policy_free(p->uses[i]);
 	for (size_t i = 0; i < p->n_paths; i++)
 		free(p->paths[i].glob);
+	for (size_t i = 0; i < p->n_mitigates; i++)
+		free(p->mitigates[i]);
+	free(p->mitigates);
 	free(p->uses);
 	free(p->paths);
 	free(p->inet);

@@ -62,11 +62,13 @@ struct vk_inet_rule {
 	struct vk_pos pos;
 };
 
-/* A socket creation rule: a family (or -1: any) and a mask of 1 << SOCK_* (or 0xffff: any). */
+/* A socket creation rule: a family (or -1: any), a mask of 1 << SOCK_* (or 0xffff: any), and for
+ * AF_NETLINK a protocol (or -1: any). */
 struct vk_socket_rule {
 	enum vk_action action;
 	int family;
 	uint16_t types;
+	int protocol;
 	struct vk_pos pos;
 };
 
@@ -92,6 +94,8 @@ struct vk_scope_setting {
  * @text_len: bytes of @text
  * @mode:     enforce or audit; a used set follows the mode of the policy that uses it
  * @uses:     policies named by `use:`, owned; each must permit an operation too
+ * @mitigates: what it is against (CVE-2022-0492, shocker), owned: as a rule set of
+ *            `vkernel mitigate` it is known by these names too
  * @sections: heads of the sections with path rules
  * @foreign_deny: files: {foreign: deny}: nothing on mounts the instance did not start with
  * @paths:    path rules in the order of the document
@@ -114,6 +118,8 @@ struct vk_policy {
 	enum vk_mode mode;
 	struct vk_policy **uses;
 	size_t n_uses;
+	char **mitigates;
+	size_t n_mitigates;
 	struct vk_section_head sections[VK_SECTION_COUNT];
 	bool foreign_deny;
 	struct vk_pos foreign_pos;

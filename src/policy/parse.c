@@ -177,6 +177,39 @@ int vk_parse_name(struct vk_parser *p, const struct vk_schema_key *row, const st
 	return p->policy->name ? 0 : vk_oom(p);
 }
 
+int vk_parse_mitigates(struct vk_parser *p, const struct vk_schema_key *row,
+		       const struct vk_node *key, const struct vk_node *val, void *out)
+{
+	struct vk_policy *policy = p->policy;
+
+	(void)key;
+	(void)out;
+	vk_for_each_item(n, val)
+	{
+		int r = vk_expect_scalar(p, n, row->key);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; n->text[i]; i++)
+			if (!isalnum((unsigned char)n->text[i]) &&
+			    !(i && strchr("-_.", n->text[i])))
+				return vk_mistake(p, vk_pos_in(n, i),
+						  "\"%s\" cannot be the name of an attack",
+						  vk_show(n->text));
+		if (strlen(n->text) > VK_NAME_MAX_LEN)
+			return vk_mistake(p, n->pos, "the name is longer than %d characters",
+					  VK_NAME_MAX_LEN);
+		r = vk_grow(p, &policy->mitigates, policy->n_mitigates, sizeof(char *), n->pos);
+		if (r < 0)
+			return r;
+		policy->mitigates[policy->n_mitigates] = strdup(n->text);
+		if (!policy->mitigates[policy->n_mitigates])
+			return vk_oom(p);
+		policy->n_mitigates++;
+	}
+	return 0;
+}
+
 int vk_parse_text(struct vk_parser *p, const struct vk_schema_key *row, const struct vk_node *key,
 		  const struct vk_node *val, void *out)
 {

@@ -154,6 +154,7 @@ int vk_parse_section(struct vk_parser *p, const struct vk_schema_key *row,
 VK_HANDLER(vk_parse_version);
 VK_HANDLER(vk_parse_name);
 VK_HANDLER(vk_parse_text);
+VK_HANDLER(vk_parse_mitigates);
 VK_HANDLER(vk_parse_mode);
 VK_HANDLER(vk_parse_use);
 VK_HANDLER(vk_parse_later);

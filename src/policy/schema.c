@@ -37,6 +37,8 @@ const struct vk_schema_key vk_schema[] = {
 	 vk_parse_mode},
 	{"", "use", VK_KIND_SETS, NULL, "rule sets that must permit an operation too", NULL,
 	 vk_parse_use},
+	{"", "mitigates", VK_KIND_TOPICS, NULL,
+	 "bugs and attacks that it is against: see vkernel-mitigate(1)", NULL, vk_parse_mitigates},
 	{"", "files", VK_KIND_MAP, NULL, "what may be done with which files", "files",
 	 vk_parse_files},
 	{"", "exec", VK_KIND_MAP, NULL, "which programs may be executed", "exec", vk_parse_exec},

@@ -35,6 +35,7 @@ enum vk_kind {
 	VK_KIND_WORD, /* one of row->words */
 	VK_KIND_WORDS, /* a list of row->words */
 	VK_KIND_SETS, /* a list of names of rule sets */
+	VK_KIND_TOPICS, /* a list of names of bugs and kinds of attacks */
 	VK_KIND_MAP, /* keys whose parent is this one */
 	VK_KIND_MAPS, /* a list of such */
 	VK_KIND_GLOBS, /* a list of path patterns */

@@ -74,6 +74,8 @@ TEST(man_page_has_every_word)
 	}
 	for (size_t k = 0; vk_socktype_words[k]; k++)
 		CHECK(has_word(text, vk_socktype_words[k]));
+	for (size_t k = 0; vk_netlink_words[k]; k++)
+		CHECK(!*vk_netlink_words[k] || has_word(text, vk_netlink_words[k]));
 	for (size_t i = 0; i < vk_n_builtins; i++)
 		if (!has_word(text, vk_builtins[i].name))
 			FAIL("%s lacks the rule set %s", man_page, vk_builtins[i].name);
@@ -114,6 +116,8 @@ static const char *kind_text(const struct vk_schema_key *row)
 	case VK_KIND_WORDS:
 		return row->words == vk_words_mounts ? "list of operations" : "list of rights";
 	case VK_KIND_SETS:
+		return "list of names";
+	case VK_KIND_TOPICS:
 		return "list of names";
 	case VK_KIND_MAP:
 		return "map";
