@@ -75,6 +75,7 @@ static inline void vk_engine_closep(struct vk_engine **eng)
  * struct vk_info - one instance, for ps and show
  * @layers:   parsed copies of the policies in force, outermost first; owned by the info
  * @policies: names of the layers, comma separated
+ * @n_mitigations: how many of the last layers are mitigations
  * @slot_shared: instances that share its image, itself included
  */
 struct vk_info {
@@ -91,6 +92,7 @@ struct vk_info {
 	struct vk_instance counters;
 	struct vk_policy *layers[VK_MAX_LAYERS];
 	size_t n_layers;
+	size_t n_mitigations;
 };
 void vk_info_free(struct vk_info *info);
 
@@ -99,12 +101,54 @@ void vk_info_free(struct vk_info *info);
 int vk_instance_create(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 		       struct vk_error *e);
-/* Replaces all layers atomically. -ENOENT: no such instance. */
+/* Replaces the layers atomically; mitigations stay. -ENOENT: no such instance; -EBADMSG: it has
+ * mitigations, whose stored texts are not those in force. */
 int vk_instance_update(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, struct vk_error *e);
-/* Re-enforces the stored layers in another mode. */
+/* The same, and takes the mitigations away. */
+int vk_instance_update_all(struct vk_engine *eng, const char *name,
+			   const struct vk_policy *const *layers, size_t n, struct vk_error *e);
+/* Re-enforces the stored layers in another mode; mitigations keep theirs. */
 int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
 			 struct vk_error *e);
+
+/* ---- mitigations: rule sets on top of running instances ---- */
+
+/* The names of the layers that they are in, of which each instance has at most these two. Each
+ * uses the rule sets that are applied in its mode. */
+#define VK_MITIGATIONS "mitigations"
+#define VK_MITIGATIONS_AUDIT "mitigations-audit"
+
+enum vk_mitigate { VK_MITIGATE_AUDIT, VK_MITIGATE_ENFORCE, VK_MITIGATE_LIFT };
+
+/**
+ * struct vk_mitigation - a change
+ * @what:    to apply @sets in audit mode, to enforce them, or to lift what @words name
+ * @sets:    rule sets; one that is applied already is replaced, also in the other mode
+ * @n_sets:  how many
+ * @words:   with LIFT: names of rule sets, or what they mitigate
+ * @n_words: how many; 0: all
+ */
+struct vk_mitigation {
+	enum vk_mitigate what;
+	const struct vk_policy *const *sets;
+	size_t n_sets;
+	const char *const *words;
+	size_t n_words;
+};
+
+/* Whether @set is known as @word: by its name, or by what it mitigates, without regard to case. */
+bool vk_mitigates(const struct vk_policy *set, const char *word);
+
+/* Changes one instance after the other, each atomically; equal instances are compiled once. Calls
+ * @fn for each: @sets changed there, or a negative errno with @e, upon which the instance is as it
+ * was and the next one follows. @names: of instances; NULL: all. Return: number of instances that
+ * failed, or a negative errno. */
+int vk_mitigate(struct vk_engine *eng, const char *const *names, size_t n,
+		const struct vk_mitigation *m,
+		void (*fn)(const char *name, int sets, const struct vk_error *e, void *data),
+		void *data, struct vk_error *e);
+
 /* Removes it. -EBUSY: it has members (the message says how many), unless @kill, which ends them
  * first. There is no way to release members. */
 int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e);

@@ -29,24 +29,13 @@ static int check_name(const char *name, struct vk_error *e)
 	return -EINVAL;
 }
 
-/**
- * struct loaded - layers compiled and loaded, not yet in force
- */
-struct loaded {
-	struct vk_image *img;
-	uint64_t hash;
-	uint32_t slot;
-	uint32_t text;
-};
-
-static void loaded_free(struct loaded *l)
+void vk_loaded_free(struct vk_loaded *l)
 {
 	free(l->img);
 }
 
-/* Everything that can fail about new layers happens here, before anything changes. */
-static int load_layers(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		       struct loaded *l, struct vk_error *e)
+int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		   struct vk_loaded *l, struct vk_error *e)
 {
 	int r;
 
@@ -66,9 +55,8 @@ static int load_layers(struct vk_engine *eng, const struct vk_policy *const *lay
 	return vk_slot_acquire(eng, l->img, l->hash, &l->slot, e);
 }
 
-/* Describes the layers in the row, and puts them in force with one store. */
-static void put_in_force(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-			 size_t n, const struct loaded *l)
+void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+		   size_t n, size_t mitigations, const struct vk_loaded *l)
 {
 	struct vk_row *row = &eng->rows[id];
 	uint64_t rule = (uint64_t)++eng->bss->vk_next_view << 32 | l->slot;
@@ -81,6 +69,7 @@ static void put_in_force(struct vk_engine *eng, uint32_t id, const struct vk_pol
 	row->image_bytes = l->img->size;
 	row->states = (l->img->max_entry / (l->img->stride / VK_ROW_UNIT)) + 1;
 	row->n_layers = (uint8_t)n;
+	row->mitigations = (uint8_t)mitigations;
 	row->mode = VK_MODE_AUDIT;
 	row->policies[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
@@ -88,7 +77,8 @@ static void put_in_force(struct vk_engine *eng, uint32_t id, const struct vk_pol
 				 i ? "," : "", layers[i]->name);
 
 		used += w > 0 && used + (size_t)w < sizeof(row->policies) ? (size_t)w : 0;
-		if (layers[i]->mode == VK_MODE_ENFORCE)
+		/* Mitigations have modes of their own: see vk_mitigate(). */
+		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE)
 			row->mode = VK_MODE_ENFORCE;
 	}
 	__atomic_store_n(&eng->bss->vk_instances[id].rule, rule, __ATOMIC_SEQ_CST);
@@ -111,7 +101,7 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 		       struct vk_error *e)
 {
-	__attribute__((cleanup(loaded_free))) struct loaded l = {0};
+	_cleanup_loaded_ struct vk_loaded l = {0};
 	struct timespec now;
 	uint32_t id, text;
 	int r = check_name(name, e);
@@ -127,7 +117,7 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 	id = free_id(eng);
 	if (!id)
 		return vk_error_set(e, ENOSPC, "all %d instances are in use", VK_INSTANCES - 2);
-	r = load_layers(eng, layers, n, &l, e);
+	r = vk_layers_load(eng, layers, n, &l, e);
 	if (r < 0)
 		return r;
 	clock_gettime(CLOCK_BOOTTIME, &now);
@@ -141,7 +131,7 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	eng->bss->vk_instances[id].flags = VK_I_LIVE;
 	eng->bss->vk_last_id = id;
-	put_in_force(eng, id, layers, n, &l);
+	vk_layers_put(eng, id, layers, n, 0, &l);
 	snprintf(eng->rows[id].name, sizeof(eng->rows[id].name), "%s", name);
 	eng->rows[id].used = 1;
 	*ret_id = id;
@@ -149,30 +139,21 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 }
 
 static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-		   size_t n, struct vk_error *e)
+		   size_t n, size_t mitigations, struct vk_error *e)
 {
-	__attribute__((cleanup(loaded_free))) struct loaded l = {0};
+	_cleanup_loaded_ struct vk_loaded l = {0};
 	uint32_t old_slot = eng->rows[id].slot, old_text = eng->rows[id].text;
-	int r = load_layers(eng, layers, n, &l, e);
+	int r = vk_layers_load(eng, layers, n, &l, e);
 
 	if (r < 0)
 		return r;
-	put_in_force(eng, id, layers, n, &l);
+	vk_layers_put(eng, id, layers, n, mitigations, &l);
 	if (old_slot != l.slot)
 		vk_slot_release(eng, old_slot);
 	if (old_text != l.text)
 		vk_store_trim(eng, old_text);
 	vk_hooks_trim();
 	return 0;
-}
-
-int vk_instance_update(struct vk_engine *eng, const char *name,
-		       const struct vk_policy *const *layers, size_t n, struct vk_error *e)
-{
-	uint32_t id;
-	int r = vk_row_find(eng, name, &id, e);
-
-	return r < 0 ? r : replace(eng, id, layers, n, e);
 }
 
 /* The texts are in files: before they are put in force again they must be what is in force. */
@@ -182,36 +163,84 @@ static int check_stored(struct vk_engine *eng, uint32_t id, const struct vk_poli
 	_cleanup_free_ struct vk_image *img = NULL;
 	int r = vk_compile(layers, n, &img, e);
 
-	if (r < 0 || vk_slot_holds(eng, eng->rows[id].slot, img))
+	if (r < 0)
 		return r;
+	if (vk_slot_holds(eng, eng->rows[id].slot, img) && n >= eng->rows[id].mitigations)
+		return 0;
 	vk_error_set(e, EBADMSG, "the stored policies of \"%s\" are not those in force",
 		     eng->rows[id].name);
-	vk_error_advise(e, "somebody changed " VK_STATE_ROOT "; use \"vkernel update\" with the "
-			   "policies");
+	vk_error_advise(e, "somebody changed " VK_STATE_ROOT "; use \"vkernel update "
+			   "--drop-mitigations\" with the policies");
 	return -EBADMSG;
 }
 
-int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
-			 struct vk_error *e)
+int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, struct vk_error *e)
 {
-	struct vk_policy *layers[VK_MAX_LAYERS];
-	size_t n = 0;
+	int r = vk_store_layers(eng->rows[id].text, ret->layers, &ret->n, e);
+
+	if (r == 0)
+		r = check_stored(eng, id, vk_layers_const(ret), ret->n, e);
+	return r;
+}
+
+void vk_layers_free(struct vk_layers *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		vk_policy_free(l->layers[i]);
+	l->n = 0;
+}
+
+int vk_instance_update_all(struct vk_engine *eng, const char *name,
+			   const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+{
+	uint32_t id;
+	int r = vk_row_find(eng, name, &id, e);
+
+	return r < 0 ? r : replace(eng, id, layers, n, 0, e);
+}
+
+int vk_instance_update(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+{
+	const struct vk_policy *all[VK_MAX_LAYERS];
+	_cleanup_layers_ struct vk_layers old = {0};
+	size_t kept;
 	uint32_t id;
 	int r = vk_row_find(eng, name, &id, e);
 
 	if (r < 0)
 		return r;
-	r = vk_store_layers(eng->rows[id].text, layers, &n, e);
+	kept = eng->rows[id].mitigations;
+	if (!kept)
+		return replace(eng, id, layers, n, 0, e);
+	if (n < 1 || n + kept > VK_MAX_LAYERS) {
+		vk_error_set(e, EINVAL, "an instance has 1 to %d layers, and mitigations take %zu",
+			     VK_MAX_LAYERS, kept);
+		vk_error_advise(e, "put some of them into one policy that uses the others");
+		return -EINVAL;
+	}
+	r = vk_layers_stored(eng, id, &old, e);
 	if (r < 0)
 		return r;
-	r = check_stored(eng, id, (const struct vk_policy *const *)layers, n, e);
-	for (size_t i = 0; i < n; i++)
-		layers[i]->mode = mode;
+	memcpy(all, layers, n * sizeof(*all));
+	memcpy(all + n, old.layers + old.n - kept, kept * sizeof(*all));
+	return replace(eng, id, all, n + kept, kept, e);
+}
+
+int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
+			 struct vk_error *e)
+{
+	_cleanup_layers_ struct vk_layers l = {0};
+	uint32_t id;
+	int r = vk_row_find(eng, name, &id, e);
+
 	if (r == 0)
-		r = replace(eng, id, (const struct vk_policy *const *)layers, n, e);
-	for (size_t i = 0; i < n; i++)
-		vk_policy_free(layers[i]);
-	return r;
+		r = vk_layers_stored(eng, id, &l, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l.n - eng->rows[id].mitigations; i++)
+		l.layers[i]->mode = mode;
+	return replace(eng, id, vk_layers_const(&l), l.n, eng->rows[id].mitigations, e);
 }
 
 struct kill_members {
@@ -351,7 +380,14 @@ static int fill_info(struct vk_engine *eng, uint32_t id, bool with_layers, const
 		info->slot_shared += eng->rows[i].used && eng->rows[i].slot == row->slot;
 	if (!with_layers)
 		return 0;
-	return vk_store_layers(row->text, info->layers, &info->n_layers, e);
+
+	int r = vk_store_layers(row->text, info->layers, &info->n_layers, e);
+
+	/* Texts that were tampered with may be fewer. */
+	if (r == 0)
+		info->n_mitigations =
+			row->mitigations < info->n_layers ? row->mitigations : info->n_layers;
+	return r;
 }
 
 int vk_instance_list(struct vk_engine *eng, bool with_layers,

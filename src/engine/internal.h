@@ -21,6 +21,7 @@ struct vkernel_bpf__bss;
  * @name:     its name; kept with the texts after its end, until the id is used again, so that its
  *            last events can still be explained
  * @used:     the instance exists
+ * @mitigations: how many of its last layers are mitigations (mitigate.c), which an update keeps
  * @mode:     enum vk_mode
  * @n_layers: layers
  * @placed:   it has entries in vk_places
@@ -41,6 +42,7 @@ struct vk_row {
 	uint8_t n_layers;
 	uint8_t placed;
 	uint8_t used;
+	uint8_t mitigations;
 	uint32_t slot;
 	uint32_t needs;
 	uint32_t image_bytes;
@@ -113,6 +115,43 @@ void vk_store_trim(struct vk_engine *eng, uint32_t text);
 int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struct vk_error *e);
 
 /* instance.c */
+
+/**
+ * struct vk_loaded - layers compiled and loaded, not yet in force
+ * @img:  what they compile to
+ * @hash: of it
+ * @slot: where it is loaded
+ * @text: where their texts are stored
+ */
+struct vk_loaded {
+	struct vk_image *img;
+	uint64_t hash;
+	uint32_t slot;
+	uint32_t text;
+};
+void vk_loaded_free(struct vk_loaded *l);
+#define _cleanup_loaded_ vk_cleanup(vk_loaded_free)
+/* Everything that can fail about new layers happens here, before anything changes. */
+int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		   struct vk_loaded *l, struct vk_error *e);
+/* Describes the layers in the row, and puts them in force with one store. The last @mitigations
+ * of them are that. What was in force before is the caller's to release. */
+void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+		   size_t n, size_t mitigations, const struct vk_loaded *l);
+
+struct vk_layers {
+	struct vk_policy *layers[VK_MAX_LAYERS];
+	size_t n;
+};
+static inline const struct vk_policy *const *vk_layers_const(const struct vk_layers *l)
+{
+	return (const struct vk_policy *const *)l->layers;
+}
+void vk_layers_free(struct vk_layers *l);
+#define _cleanup_layers_ vk_cleanup(vk_layers_free)
+/* The layers in force, from their texts. -EBADMSG: the texts are not those of what is in force. */
+int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, struct vk_error *e);
+
 int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
 		     struct vk_error *e);
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state);

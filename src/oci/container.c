@@ -99,9 +99,10 @@ static int add_layers(struct vk_engine *eng, const struct vk_info *info, const s
 		      struct vk_error *e)
 {
 	const struct vk_policy *all[2 * VK_MAX_LAYERS];
+	size_t own = info->n_layers - info->n_mitigations; /* those stay by themselves */
 	size_t n = 0;
 
-	for (size_t i = 0; i < info->n_layers; i++)
+	for (size_t i = 0; i < own; i++)
 		all[n++] = info->layers[i];
 	for (size_t i = 0; i < l->n; i++) {
 		size_t k = 0;
@@ -111,7 +112,7 @@ static int add_layers(struct vk_engine *eng, const struct vk_info *info, const s
 		if (k == n)
 			all[n++] = l->layers[i];
 	}
-	if (n == info->n_layers)
+	if (n == own)
 		return 0;
 	return vk_instance_update(eng, info->name, all, n, e);
 }
