@@ -42,7 +42,7 @@ _vkernel() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vkernel_words check run attach ps show events why stats update mode rm setup gc policy help \
+		_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy help \
 			version --help --version
 		return
 	fi
@@ -50,7 +50,7 @@ _vkernel() {
 		if [[ $command == policy ]]; then
 			_vkernel_words check plan list show import --help
 		else
-			_vkernel_words check run attach ps show events why stats update mode rm setup gc policy
+			_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy
 		fi
 		return
 	fi
@@ -77,7 +77,8 @@ _vkernel() {
 		show) _vkernel_words --json --yaml --help ;;
 		events) _vkernel_words --follow --instance --json --help ;;
 		why) _vkernel_words --policy --foreign --json --help ;;
-		update) _vkernel_words --policy --help ;;
+		update) _vkernel_words --policy --drop-mitigations --help ;;
+		mitigate) _vkernel_words --audit --enforce --lift --all --list --json --help ;;
 		rm) _vkernel_words --kill --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
 		gc) _vkernel_words --dry-run --help ;;
@@ -100,6 +101,14 @@ _vkernel() {
 			_vkernel_instances
 		else
 			_vkernel_words "$(ps -eo pid= 2>/dev/null)"
+		fi
+		;;
+	mitigate)
+		if ((operands == 0)); then
+			_vkernel_words "$(vkernel mitigate --list 2>/dev/null |
+				awk 'NR > 1 && !NF { exit } NR > 1 { $2 = $3 = ""; print }' | tr -d ,)"
+		else
+			_vkernel_instances
 		fi
 		;;
 	mode)

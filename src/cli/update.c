@@ -2,8 +2,11 @@
 /* update.c - vkernel update: replace the policy of a running instance. */
 #include "cli.h"
 
+enum { KEY_DROP = 256 };
+
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
+	{KEY_DROP, "drop-mitigations", NULL, "take away what vkernel mitigate has put on top"},
 	{0},
 };
 
@@ -14,9 +17,14 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	struct cli_names names = {0};
 	struct vk_error e = {0};
 	const char *arg;
+	bool drop = false;
 
-	while (cli_next(cmd, argc, argv, &arg) != CLI_END)
-		cli_add_policy_name(cmd, &names, arg);
+	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
+		if (key == KEY_DROP)
+			drop = true;
+		else
+			cli_add_policy_name(cmd, &names, arg);
+	}
 
 	char **operands = cli_operands(cmd, argc, argv, 1, 1, NULL);
 
@@ -27,7 +35,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 	if (cli_policies_load(&policies, names.names, names.n, &e) < 0 ||
 	    vk_engine_open(&eng, 0, &e) < 0 ||
-	    vk_instance_update(eng, operands[0], cli_layers(&policies), policies.n, &e) < 0) {
+	    (drop ? vk_instance_update_all : vk_instance_update)(
+		    eng, operands[0], cli_layers(&policies), policies.n, &e) < 0) {
 		cli_report(&e);
 		return CLI_FAIL;
 	}
@@ -36,11 +45,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_update = {
 	.name = "update",
-	.synopsis = "NAME -p POLICY [-p POLICY]...",
+	.synopsis = "NAME -p POLICY [-p POLICY]... [--drop-mitigations]",
 	.summary = "replace the policy of a running instance",
-	.details = "All layers of the instance are replaced in one step: every operation sees\n"
-		   "either the old policy or the new one. Files that are open stay open. When a\n"
-		   "policy has a mistake, nothing changes.",
+	.details =
+		"All layers of the instance are replaced in one step: every operation sees\n"
+		"either the old policy or the new one. Files that are open stay open. When a\n"
+		"policy has a mistake, nothing changes. Mitigations (vkernel mitigate) stay in force\n"
+		"under the new policy.",
 	.examples = "sudo vkernel update web -p web.yaml\n"
 		    "sudo vkernel update web -p web.yaml -p no-new-network",
 	.options = options,

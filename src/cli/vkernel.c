@@ -8,6 +8,7 @@
 #include "schema.h"
 
 /* In the order of --help; a group begins where the title is set. */
+/* clang-format off */
 static const struct {
 	const char *title;
 	const struct cli_command *cmd;
@@ -22,6 +23,7 @@ static const struct {
 	{NULL, &cli_stats},
 	{"Change", &cli_update},
 	{NULL, &cli_mode},
+	{NULL, &cli_mitigate},
 	{NULL, &cli_rm},
 	{"Containers", &cli_setup},
 	{NULL, &cli_gc},
@@ -31,6 +33,7 @@ static const struct {
 	{NULL, &cli_policy_show},
 	{NULL, &cli_policy_import},
 };
+/* clang-format on */
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_overview(FILE *f)

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# vkernel mitigate on containers of Docker that run: needs root, and a guest with engines.
+#
+# Every container tries ten times a second to make an AF_ALG socket, and writes down when the answer
+# changes.
+
+count=20
+out=/tmp/out
+
+setup_file() {
+	load lib.bash
+	install_vkernel
+	make_root /tmp/root
+	cp "$BATS_TEST_DIRNAME/../../build/tests/kernel/probe" /tmp/root/bin/
+	mkdir -p /var/lib/docker "$out"
+	mount -t tmpfs storage /var/lib/docker
+	vkernel setup docker
+	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
+		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
+	wait_for 100 docker version
+	tar -C /tmp/root -c . | docker import - box
+}
+
+teardown_file() {
+	docker ps -q | xargs -r docker kill
+	kill "$(cat /run/docker.pid)" || true
+	vkernel rm keep
+}
+
+setup() {
+	load lib.bash
+}
+
+# Whether the last answer of every container is that one.
+all_answer() { # errno
+	[[ $(tail -qn 1 "$out"/* | awk -v want="$1" '$2 == want' | wc -l) == "$count" ]]
+}
+
+# Runs a command and waits until all containers answer so; sets seconds from the start of the
+# command to its end, and to the last change of an answer.
+change() { # errno command...
+	local start end want=$1
+	shift
+	start=$(date +%s%N)
+	"$@"
+	end=$(date +%s%N)
+	wait_for 30 all_answer "$want"
+	command_seconds=$(awk "BEGIN { printf \"%.3f\", ($end - $start) / 1e9 }")
+	last_seconds=$(tail -qn 1 "$out"/* |
+		awk -v start="$start" '{ t = ($1 - start) / 1e9; if (t > m) m = t } END { printf "%.3f", m }')
+}
+
+@test "AF_ALG on 20 running containers: audited, denied within a second, and lifted" {
+	local i ids
+	echo 'policy = no-secret' >/etc/vkernel/runtime.conf
+	for ((i = 1; i <= count; i++)); do echo "$i"; done | xargs -P 2 -I '{}' docker run \
+		--runtime vkernel -d --network none -v "$out:$out" box probe watch "$out/{}" 38 5
+	wait_for 60 all_answer 0
+	ids=$(docker ps -q --no-trunc | sort)
+	[[ $(wc -l <<<"$ids") == "$count" ]]
+	vkernel events >/dev/null
+
+	run vkernel mitigate --audit CVE-2026-31431 "${ids//$'\n'/ }"
+	has 1 "there is no instance"
+	# shellcheck disable=SC2086 # names
+	vkernel mitigate --audit CVE-2026-31431 $ids
+	# Nothing is denied, and every container's attempts are reported.
+	reported() {
+		vkernel events --json >>/tmp/events
+		[[ $(jq -r 'select(.op == "socket" and .verdict == "audited" and
+			.policy == "no-af-alg") | .instance' /tmp/events | sort -u) == "$ids" ]]
+	}
+	wait_for 30 reported
+	all_answer 0
+
+	# shellcheck disable=SC2086
+	change 13 vkernel mitigate --enforce CVE-2026-31431 $ids
+	echo "# enforced: command $command_seconds s, last container $last_seconds s" >&3
+	awk "BEGIN { exit !($last_seconds < 1.0) }"
+
+	# The containers are those of before, and their own policy is still in force.
+	[[ $(docker ps -q --no-trunc | sort) == "$ids" ]]
+	run docker exec "$(head -n 1 <<<"$ids")" cat /secret
+	has 1 "Permission denied"
+
+	change 0 vkernel mitigate --lift CVE-2026-31431 --all
+	echo "# lifted: command $command_seconds s, last container $last_seconds s" >&3
+}
