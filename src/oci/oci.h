@@ -22,7 +22,7 @@
 #define VK_OCI_BUILTIN "container-default"
 #define VK_OCI_RECORDS "/run/vkernel/containers"
 
-/* ---- policies (lookup.c) ---- */
+/* ---- policies (layers.c) ---- */
 
 struct oci_layers {
 	struct vk_policy *layers[VK_MAX_LAYERS];
