@@ -4,9 +4,7 @@
 
 setup_file() {
 	load lib.bash
-	install_vkernel
-	mkdir -p $bundles
-	echo secret >/secret
+	begin_bundles
 }
 
 teardown_file() {
@@ -19,12 +17,7 @@ setup() {
 }
 
 teardown() {
-	local id
-	for id in $(runc list -q); do
-		runc delete -f "$id"
-	done
-	rm -rf /run/vkernel/containers/*
-	vkernel ps --quiet | grep -vx keep | xargs -r vkernel rm --kill
+	remove_containers
 }
 
 @test "an annotation adds a layer to what the administrator says, and relaxes nothing" {

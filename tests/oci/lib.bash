@@ -5,6 +5,23 @@
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/setup.sh"
 
+# For suites that run bundles of their own.
+begin_bundles() {
+	install_vkernel
+	mkdir -p $bundles
+	echo secret >/secret
+}
+
+# What a test left, so that the next one starts as it did.
+remove_containers() {
+	local id
+	for id in $(runc list -q); do
+		runc delete -f "$id"
+	done
+	rm -rf /run/vkernel/containers/*
+	vkernel ps --quiet | grep -vx keep | xargs -r vkernel rm --kill
+}
+
 # The status and a part of the output, which bats prints when a test fails.
 has() { # status text...
 	local text
