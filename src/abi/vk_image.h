@@ -139,6 +139,8 @@ enum vk_need {
 	VK_NEED_IO_URING = 1u << 18,
 	VK_NEED_USERNS = 1u << 19,
 	VK_NEED_NETLINK = 1u << 20, /* netlink protocols that differ: also on sockets made before */
+	/* Of no image: the set-up policy, wherever tasks join by exec at a place. */
+	VK_NEED_SETUP = 1u << 30,
 };
 /* Those that ask for names, and so for all that keeps names true: moves, links, mounts. */
 #define VK_NEED_PATHS                                                                              \

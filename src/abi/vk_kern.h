@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 2
+#define VK_KERN_ABI 3
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_ROW_BYTES 320 /* the engine's record of an instance; opaque to the programs */
@@ -65,7 +65,8 @@ _Static_assert(sizeof(struct vk_instance) == 128, "vk_instance is ABI");
 
 enum vk_member_state {
 	VK_MEMBER_ACTIVE = 0,
-	VK_MEMBER_PENDING = 1, /* becomes active at its next exec */
+	VK_MEMBER_PENDING = 1, /* becomes active at its next exec; until then under setup.h */
+	VK_MEMBER_BORN = 2, /* no member, and vki 0: was put into its cgroup by clone3(2) */
 };
 
 /* A thread's record, in task local storage. Inherited at fork; never removed. */
@@ -146,7 +147,8 @@ struct vk_anchor {
 	X(IO_URING, 30, "io_uring")                                                                \
 	X(USERNS, 31, "userns")                                                                    \
 	X(FORK, 32, "fork")                                                                        \
-	X(SELF, 33, "vkernel")
+	X(SELF, 33, "vkernel")                                                                     \
+	X(SETUP, 34, "setup")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),

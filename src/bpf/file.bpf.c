@@ -100,8 +100,11 @@ int BPF_PROG(vk_file_open, struct file *file)
 	struct dentry *dentry;
 	u64 rule, names, rights;
 
-	if (!vki)
+	if (!vki) {
+		if (task->bpf_storage)
+			return vk_setup_open(file);
 		return 0; /* allow: not a member */
+	}
 	rule = vk_read_once(vk_instance_at(vki)->rule);
 	names = vk_stamp_names(task);
 	dentry = file->f_path.dentry;

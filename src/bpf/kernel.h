@@ -9,6 +9,7 @@
  *                   sets vk_inline_off. Two guarded relocations will not do: clang hoists the one
  *                   that does not exist out of its branch.
  *   namespace id    mnt_namespace.seq up to 6.17, ns_common.ns_id since (commit of 6.18).
+ *   detached mounts inum 0 of their namespace up to 6.17, MNT_NS_ANON_INO since (6.18).
  *   i_nlink, sk_*   unchanged since before 6.1.
  */
 #ifndef VK_BPF_KERNEL_H
@@ -241,13 +242,20 @@ struct bpf_iter__task {
 #define O_TRUNC 01000
 #define O_APPEND 02000
 #define S_IFMT 0170000
+#define S_IFIFO 0010000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
 #define S_IFSOCK 0140000
 #define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
 #define MNT_INTERNAL 0x4000
+#define MNT_NS_ANON_INO 0xeffffff7u
 #define PF_IO_WORKER 0x10
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define BINFMTFS_MAGIC 0x42494e4d
+#define CLONE_INTO_CGROUP 0x200000000ull
 #define PROT_READ 1
 #define PROT_WRITE 2
 #define VM_SHARED 8

@@ -9,18 +9,35 @@
  * Fail closed: a child that cannot get its record is not born.
  */
 
+/*
+ * A non-member's child that clone3(2) puts into a cgroup, as recent runtimes do to execute a
+ * program in a container: the first program that it executes is the runtime's own, outside the
+ * container still. This tells it, at that exec, from what was moved there.
+ */
+static __noinline int vk_born_in_cgroup(struct task_struct *child)
+{
+	struct vk_member init = {.state = VK_MEMBER_BORN};
+
+	/* allow: no member; without the record it joins one exec earlier, at worst */
+	if (vk_n_places)
+		bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
 /* deny: the child's record cannot be made. allow: otherwise; a non-member's child is none. */
 SEC("lsm/task_alloc")
 int BPF_PROG(vk_task_alloc, struct task_struct *child, unsigned long clone_flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct vk_member *mine, *record, init;
+	struct vk_member *mine = NULL, *record, init;
 
-	if (!task->bpf_storage)
-		return 0; /* allow: no storage, no member */
-	mine = bpf_task_storage_get(&vk_members, task, NULL, 0);
-	if (!mine)
-		return 0; /* allow: somebody else's storage */
+	if (task->bpf_storage)
+		mine = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (!mine || !mine->vki) {
+		if (clone_flags & CLONE_INTO_CGROUP)
+			return vk_born_in_cgroup(child);
+		return 0; /* allow: no member */
+	}
 	init = *mine;
 	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (record)
@@ -59,6 +76,14 @@ static __noinline u32 vk_place_of(struct task_struct *task)
 	return 0;
 }
 
+/* Whether a task sees other mounts than those that name the files of instance @vki. */
+static __always_inline bool vk_is_outside(struct task_struct *task, u32 vki)
+{
+	u64 ns = vk_instance_at(vki)->mntns;
+
+	return ns && ns != vk_mntns_of(task);
+}
+
 /*
  * Runs at every exec before the program's own check, so that the rules of the instance already
  * decide about the program by which a task joins. A join or activation that is followed by a
@@ -75,22 +100,31 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (m && m->state == VK_MEMBER_ACTIVE)
 		goto named; /* allow: a member already */
-	if (!m) {
+	if (!m || !m->vki) {
 		/*
 		 * A thread's exec takes over the process but keeps its own task_struct: a mark
 		 * set on the leader would be lost.
 		 */
 		leader = task->group_leader;
 		marked = bpf_task_storage_get(&vk_members, leader, NULL, 0);
-		if (marked)
+		if (marked && marked->vki)
 			init.vki = marked->vki;
 		else
 			init.vki = vk_place_of(task);
-		if (!init.vki)
+		if (!init.vki) {
+			if (m)
+				bpf_task_storage_delete(&vk_members, task);
 			return 0; /* allow: not marked, and at no instance's place */
+		}
+		if (m && vk_is_outside(task, init.vki)) {
+			m->vki = init.vki;
+			m->state = VK_MEMBER_PENDING;
+			return 0; /* allow: a runtime's own program; the next one is bound */
+		}
 		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!m)
 			return -EAGAIN; /* deny: it would run unbound */
+		m->vki = init.vki; /* of one born in the cgroup */
 	}
 	m->state = VK_MEMBER_ACTIVE;
 named:
@@ -122,7 +156,8 @@ int vk_attach(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	if (bpf_task_storage_get(&vk_members, task, NULL, 0))
+	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (m && m->vki)
 		return 0; /* a member already, of whichever instance: never moved */
 	if ((u32)task->tgid != vk_attach_tgid) {
 		parent = bpf_task_storage_get(&vk_members, task->group_leader, NULL, 0);
@@ -137,6 +172,7 @@ int vk_attach(struct bpf_iter__task *ctx)
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
 		return 0;
 	}
+	*m = init; /* also of one born in a cgroup */
 	__sync_fetch_and_add(&vk_attach_added, 1);
 	inst = vk_instance_at(vk_attach_vki);
 	ns = vk_mntns_of(task);
@@ -157,8 +193,8 @@ int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 	if (!parent->bpf_storage)
 		return 0; /* no member */
 	m = bpf_task_storage_get(&vk_members, parent, NULL, 0);
-	if (!m)
-		return 0; /* somebody else's storage */
+	if (!m || !m->vki)
+		return 0; /* no member */
 	init = *m;
 	/* Finds the record that task_alloc made, or makes it. */
 	if (!bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
@@ -185,7 +221,7 @@ int vk_list(struct bpf_iter__task *ctx)
 	if (task->exit_state)
 		return 0; /* a zombie waits for its parent, and does nothing more */
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
-	if (!m)
+	if (!m || !m->vki)
 		return 0;
 	line.vki = m->vki;
 	line.state = m->state;

@@ -26,6 +26,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "subject.h"
 #include "name.h"
 #include "decide.h"
+#include "setup.h"
 
 #include "guard.bpf.c"
 #include "member.bpf.c"

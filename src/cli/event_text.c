@@ -207,6 +207,9 @@ static const char *without_rule(const struct vk_event *ev)
 {
 	if (ev->op == VK_OP_SELF)
 		return "vkernel protects its own state from members";
+	if (ev->op == VK_OP_SETUP)
+		return "the set-up policy: before its program starts, a container opens no files "
+		       "of the host, and writes none that say what the kernel executes";
 	if (ev->op == VK_OP_FORK)
 		return "the new task could not be made a member";
 	if (ev->name_class == VK_NAME_LOST)
@@ -237,8 +240,8 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 				(uint16_t)ev->arg[2], ret);
 	else if (ev->op == VK_OP_PTRACE || ev->op == VK_OP_SIGNAL)
 		explain_scope(ev, layers, n, ret);
-	else if (ev->err == EXDEV)
-		; /* no rule denies it: two names are compared */
+	else if (ev->err == EXDEV || ev->op == VK_OP_SETUP)
+		; /* no rule denies it */
 	else if (ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN)
 		explain_rights(ev, layers, n, ret);
 	else if (ev->name_class == VK_NAME_ANON)

@@ -38,7 +38,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_pivotroot", "sb_pivotroot", NULL, DECIDES, false, false, VK_NEED_PATHS, "pivot_root(2)"},
 	{"vk_link", "path_link", NULL, DECIDES, false, false, VK_NEED_PATHS, "hard links"},
 
-	{"vk_file_open", "file_open", NULL, DECIDES, false, false, VK_NEED_OPEN, "opening files"},
+	{"vk_file_open", "file_open", NULL, DECIDES, false, false, VK_NEED_OPEN | VK_NEED_SETUP, "opening files"},
 	{"vk_fcntl", "file_fcntl", NULL, DECIDES, false, false, VK_NEED_MMAP | VK_NEED_SIGNAL, "append turned into write; whom SIGIO goes to"},
 	{"vk_exec", "bprm_check_security", "security_bprm_check", DECIDES, false, false, VK_NEED_EXEC, "executing programs"},
 	{"vk_mmap", "mmap_file", NULL, DECIDES, false, false, VK_NEED_MMAP, "executable mappings"},

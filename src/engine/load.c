@@ -522,6 +522,7 @@ static bool trim_one(struct vk_engine *eng)
 		if (eng->rows[id].used) {
 			any = true;
 			needs |= eng->rows[id].needs;
+			needs |= eng->rows[id].placed ? VK_NEED_SETUP : 0;
 		}
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		char path[128];

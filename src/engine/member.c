@@ -18,8 +18,10 @@
 
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state)
 {
-	struct vk_member m = {.vki = id, .state = state};
-	int r = bpf_map_update_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m, BPF_NOEXIST);
+	struct vk_member m = {.vki = id, .state = state}, old;
+	bool born = bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &old) == 0 && !old.vki;
+	int r = bpf_map_update_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m,
+				    born ? BPF_EXIST : BPF_NOEXIST);
 
 	r = r < 0 ? -errno : 0;
 	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
@@ -57,7 +59,7 @@ int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *
 	if (pidfd < 0)
 		return vk_error_set(e, errno == EINVAL ? ESRCH : errno, "there is no process %d",
 				    (int)pid);
-	if (bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m) == 0)
+	if (bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m) == 0 && m.vki)
 		return member_error(e, -EEXIST);
 	eng->bss->vk_attach_vki = id;
 	eng->bss->vk_attach_tgid = (uint32_t)pid;
@@ -83,6 +85,10 @@ int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *
 static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *place,
 		     struct vk_error *e)
 {
+	int r = vk_hooks_ensure(eng, VK_NEED_SETUP, e);
+
+	if (r < 0)
+		return r;
 	eng->rows[id].placed = 1;
 	/* First, so that nobody who executes there meanwhile is told that there are no places. */
 	__atomic_fetch_add(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
@@ -128,6 +134,9 @@ int vk_instance_join_mntns(struct vk_engine *eng, uint32_t id, pid_t pid, struct
 		return r;
 	if (!place.id)
 		return vk_error_set(e, ESRCH, "there is no process %d", (int)pid);
+	/* Its mounts name the instance's files, unless somebody's are used already. */
+	if (!eng->bss->vk_instances[id].mntns && !eng->bss->vk_instances[id].parent)
+		eng->bss->vk_instances[id].mntns = place.id;
 	return add_place(eng, id, &place, e);
 }
 
