@@ -152,7 +152,7 @@ static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *c
 		vk_slot_release(eng, old_slot);
 	if (old_text != l.text)
 		vk_store_trim(eng, old_text);
-	vk_hooks_trim();
+	vk_trim();
 	return 0;
 }
 
@@ -286,41 +286,33 @@ static int end_members(struct vk_engine *eng, uint32_t id, struct vk_error *e)
 /* Forgets the places of @id, so that nobody joins what is gone. */
 static void remove_places(struct vk_engine *eng, uint32_t id)
 {
-	struct vk_place key, next;
-	bool first = true;
-	uint32_t vki;
+	enum { MANY = 1024 };
+	struct vk_place keys[MANY];
+	uint32_t ids[MANY];
+	int map = eng->maps[VK_MAP_PLACES], r = 0;
+	uint32_t at, n;
 
 	if (!eng->rows[id].placed)
 		return;
-	while (bpf_map_get_next_key(eng->maps[VK_MAP_PLACES], first ? NULL : &key, &next) == 0) {
-		if (bpf_map_lookup_elem(eng->maps[VK_MAP_PLACES], &next, &vki) == 0 && vki == id) {
-			if (bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], &next) == 0)
+	for (bool first = true; r == 0; first = false) {
+		n = MANY;
+		r = bpf_map_lookup_batch(map, first ? NULL : &at, &at, keys, ids, &n, NULL);
+		if (r < 0 && errno != ENOENT)
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			if (ids[i] == id && bpf_map_delete_elem(map, &keys[i]) == 0)
 				__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
-			first = true;
-			continue;
-		}
-		key = next;
-		first = false;
 	}
 }
 
-/* Forgets the names of mounts in a namespace that no other instance names files by. */
-static void remove_anchors(struct vk_engine *eng, uint32_t gone)
+/* In a namespace that no other instance names files by, it does not count any more who mounted. */
+static void forget_mounts(struct vk_engine *eng, uint32_t gone)
 {
 	uint64_t ns = eng->bss->vk_instances[gone].mntns;
-	struct vk_anchor_key key, next;
-	bool more;
 
 	for (uint32_t id = 1; id < VK_INSTANCES; id++)
 		if (id != gone && eng->rows[id].used && eng->bss->vk_instances[id].mntns == ns)
 			return;
-	more = ns && bpf_map_get_next_key(eng->maps[VK_MAP_ANCHORS], NULL, &next) == 0;
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(eng->maps[VK_MAP_ANCHORS], &key, &next) == 0;
-		if (key.mntns == ns)
-			bpf_map_delete_elem(eng->maps[VK_MAP_ANCHORS], &key);
-	}
 	bpf_map_delete_elem(eng->maps[VK_MAP_MOUNTED], &ns);
 }
 
@@ -344,12 +336,12 @@ int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struc
 		return -EBUSY;
 	}
 	slot = eng->rows[id].slot;
-	remove_anchors(eng, id);
+	forget_mounts(eng, id);
 	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
 	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
 	eng->rows[id].used = 0;
 	vk_slot_release(eng, slot);
-	vk_hooks_trim();
+	vk_trim();
 	return 0;
 }
 

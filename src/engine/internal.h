@@ -87,8 +87,8 @@ void vk_pins_remove(void);
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
 /* Attaches what @needs asks for and is not attached yet. */
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
-/* Detaches what no instance needs any more, in the background. Events stay to be read. */
-void vk_hooks_trim(void);
+/* trim.c: removes what no instance needs any more, in the background. Events stay to be read. */
+void vk_trim(void);
 uint32_t vk_hooks_attached(void);
 /* Tells the programs about kernel modules that were loaded since. */
 void vk_modules_refresh(struct vk_engine *eng);

@@ -17,11 +17,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -29,12 +27,6 @@
 #include <bpf/libbpf.h>
 
 #include "vkernel.skel.h"
-
-/*
- * Detaching a hook waits for all tasks to leave its code, some 30 ms; a policy has up to 40. So it
- * is done in the background, and not at once, as instances often follow one another.
- */
-#define TRIM_DELAY_S 2
 
 static const char *const map_names[VK_MAP_COUNT] = {
 	[VK_MAP_BSS] = "bss",
@@ -510,72 +502,6 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	if (r == 0 && !watched && moves_watched())
 		settle_moves(eng);
 	return r;
-}
-
-/* Detaches one hook that no instance needs. False: there is none. */
-static bool trim_one(struct vk_engine *eng)
-{
-	uint32_t needs = 0;
-	bool any = false;
-
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].used) {
-			any = true;
-			needs |= eng->rows[id].needs;
-			needs |= eng->rows[id].placed ? VK_NEED_SETUP : 0;
-		}
-	for (size_t i = 0; i < vk_n_hooks; i++) {
-		char path[128];
-
-		if (vk_hooks[i].kind == VK_HOOK_ITERATES ||
-		    (any && vk_hook_wanted(&vk_hooks[i], needs)))
-			continue;
-		link_path(path, sizeof(path), VK_PIN_ROOT, &vk_hooks[i]);
-		if (unlink(path) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* In a process of its own, which holds nothing of its parent's. */
-static _Noreturn void trim_main(void)
-{
-	int null = open("/dev/null", O_RDWR);
-	bool more = true;
-
-	dup2(null, 0);
-	dup2(null, 1);
-	dup2(null, 2);
-	syscall(SYS_close_range, 3, ~0u, 0);
-	setsid();
-	if (chdir("/") < 0)
-		_exit(1);
-	prctl(PR_SET_NAME, "vkernel-trim");
-	sleep(TRIM_DELAY_S);
-	while (more) {
-		struct vk_error e = {0};
-		struct vk_engine *eng;
-
-		/* The lock is let go between hooks, so that nobody waits for all of them. */
-		if (vk_engine_open(&eng, 0, &e) < 0)
-			break;
-		more = trim_one(eng);
-		vk_engine_close(eng);
-	}
-	_exit(0);
-}
-
-void vk_hooks_trim(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (fork() == 0)
-			trim_main();
-		_exit(0);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
 }
 
 uint32_t vk_hooks_attached(void)
