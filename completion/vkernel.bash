@@ -10,6 +10,11 @@ _vkernel_instances() {
 	_vkernel_words "$(vkernel ps --quiet 2>/dev/null)"
 }
 
+_vkernel_containers() {
+	_vkernel_words "$(vkernel ps --json 2>/dev/null |
+		sed -n 's/^ *"container\(_name\)\?": "\(.*\)",\?$/\2/p')"
+}
+
 _vkernel_policies() {
 	_vkernel_words "$(vkernel policy list 2>/dev/null | awk 'NR > 1 { print $1 }')"
 	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -X '!*.yaml' -- "$cur"
@@ -28,7 +33,7 @@ _vkernel_operands() {
 	local i n=0
 	for ((i = first; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-p | --policy | -n | --name | --cgroup | --mntns | -i | --instance) ((i++)) ;;
+		-p | --policy | -n | --name | --cgroup | --mntns | -i | --instance | -c | --container) ((i++)) ;;
 		-*) ;;
 		*) ((n++)) ;;
 		esac
@@ -62,6 +67,7 @@ _vkernel() {
 	case $prev in
 	-p | --policy) _vkernel_policies && return ;;
 	-i | --instance) _vkernel_instances && return ;;
+	-c | --container) _vkernel_containers && return ;;
 	--cgroup) mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur") && return ;;
 	--mntns) _vkernel_words "$(ps -eo pid= 2>/dev/null)" && return ;;
 	-n | --name | --profile | --capabilities | --kernel) return ;;
@@ -72,12 +78,12 @@ _vkernel() {
 		case $command in
 		check | stats) _vkernel_words --json --help ;;
 		run) _vkernel_words --policy --name --audit --keep --help ;;
-		attach) _vkernel_words --policy --audit --cgroup --mntns --help ;;
-		ps) _vkernel_words --members --quiet --json --help ;;
+		attach) _vkernel_words --policy --container --audit --cgroup --mntns --help ;;
+		ps) _vkernel_words --container --members --quiet --json --help ;;
 		show) _vkernel_words --json --yaml --help ;;
-		events) _vkernel_words --follow --instance --json --help ;;
+		events) _vkernel_words --follow --container --instance --json --help ;;
 		why) _vkernel_words --policy --foreign --json --help ;;
-		update) _vkernel_words --policy --drop-mitigations --help ;;
+		update) _vkernel_words --policy --container --drop-mitigations --help ;;
 		mitigate) _vkernel_words --audit --enforce --lift --all --list --json --help ;;
 		rm) _vkernel_words --kill --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;

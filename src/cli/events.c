@@ -9,15 +9,18 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli.h"
+#include "oci.h"
 
 #define CACHED 64
 #define POLL_MS 500
 
 static const struct cli_option options[] = {
+	{'c', "container", "ID", "only those of this container: id, its beginning, or name"},
 	{'f', "follow", NULL, "wait for more until interrupted"},
 	{'i', "instance", "NAME", "only those of this instance"},
 	{'j', "json", NULL, "print one JSON object per line"},
@@ -27,6 +30,7 @@ static const struct cli_option options[] = {
 /* What is known of one instance; id 0: free. */
 struct cached {
 	struct vk_info info;
+	struct oci_record container; /* id "": none, as far as is known */
 	uint64_t tried; /* the rule word the info was last fetched for */
 };
 
@@ -67,15 +71,17 @@ static void fetch(struct reader *r, struct cached *c, const struct vk_event *ev)
 	/* Removed since: only its number is left. */
 	if (!c->info.name[0])
 		snprintf(c->info.name, sizeof(c->info.name), "#%u", ev->vki);
+	c->container = (struct oci_record){0};
+	oci_record_read(c->info.name, &c->container);
 }
 
-static const struct vk_info *info_of(struct reader *r, const struct vk_event *ev)
+static const struct cached *info_of(struct reader *r, const struct vk_event *ev)
 {
 	struct cached *c = &r->cache[ev->vki % CACHED];
 
 	if (c->info.id != ev->vki || (c->info.counters.rule != ev->rule && c->tried != ev->rule))
 		fetch(r, c, ev);
-	return &c->info;
+	return c;
 }
 
 static struct timespec real_time(const struct reader *r, const struct vk_event *ev)
@@ -85,8 +91,20 @@ static struct timespec real_time(const struct reader *r, const struct vk_event *
 	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 }
 
-static void print_line(const struct reader *r, const struct vk_event *ev,
-		       const struct vk_info *info, const struct vk_reason *why)
+/* A container's instance by the engine's name and the beginning of its id, as engines have it. */
+static void print_instance(const struct cached *c)
+{
+	char text[300];
+
+	if (c->container.name[0])
+		snprintf(text, sizeof(text), "%s(%.12s)", c->container.name, c->container.id);
+	else
+		snprintf(text, sizeof(text), "%-8s", c->info.name);
+	cli_put_safe(stdout, text, strlen(text));
+}
+
+static void print_line(const struct reader *r, const struct vk_event *ev, const struct cached *c,
+		       const struct vk_reason *why)
 {
 	bool denied = ev->verdict == VK_EVENT_DENIED;
 	struct timespec t = real_time(r, ev);
@@ -96,9 +114,10 @@ static void print_line(const struct reader *r, const struct vk_event *ev,
 	localtime_r(&t.tv_sec, &tm);
 	strftime(clock, sizeof(clock), "%T", &tm);
 	cli_event_resource(ev, resource, sizeof(resource));
-	printf("%s.%03ld %-8s %s%s%s %s ", clock, t.tv_nsec / 1000000, info->name,
-	       cli_style(stdout, denied ? CLI_RED : CLI_YELLOW), denied ? "DENIED " : "AUDITED",
-	       cli_style(stdout, CLI_PLAIN), cli_op_name(ev->op));
+	printf("%s.%03ld ", clock, t.tv_nsec / 1000000);
+	print_instance(c);
+	printf(" %s%s%s %s ", cli_style(stdout, denied ? CLI_RED : CLI_YELLOW),
+	       denied ? "DENIED " : "AUDITED", cli_style(stdout, CLI_PLAIN), cli_op_name(ev->op));
 	cli_put_safe(stdout, resource, strlen(resource));
 	vk_rights_text(ev->missing, rights, sizeof(rights));
 	if (rights[0])
@@ -161,8 +180,8 @@ static void set_reason(json_t *o, const struct vk_reason *why)
 	cli_json_set(o, "column", json_integer(why->pos.column));
 }
 
-static void print_json(const struct reader *r, const struct vk_event *ev,
-		       const struct vk_info *info, const struct vk_reason *why)
+static void print_json(const struct reader *r, const struct vk_event *ev, const struct cached *c,
+		       const struct vk_reason *why)
 {
 	struct timespec t = real_time(r, ev);
 	char date[32], stamp[64], resource[VK_EVENT_PATH + 64], comm[17];
@@ -175,8 +194,12 @@ static void print_json(const struct reader *r, const struct vk_event *ev,
 	snprintf(comm, sizeof(comm), "%.16s", ev->comm);
 	cli_event_resource(ev, resource, sizeof(resource));
 	cli_json_set(o, "time", cli_json_string(stamp));
-	cli_json_set(o, "instance", cli_json_string(info->name));
+	cli_json_set(o, "instance", cli_json_string(c->info.name));
 	cli_json_set(o, "instance_id", json_integer(ev->vki));
+	if (c->container.id[0])
+		cli_json_set(o, "container", cli_json_string(c->container.id));
+	if (c->container.name[0])
+		cli_json_set(o, "container_name", cli_json_string(c->container.name));
 	cli_json_set(o, "verdict",
 		     cli_json_string(ev->verdict == VK_EVENT_DENIED ? "denied" : "audited"));
 	cli_json_set(o, "op", cli_json_string(cli_op_name(ev->op)));
@@ -208,10 +231,11 @@ static int on_event(const struct vk_event *ev, void *data)
 	if (r->only && ev->vki != r->only)
 		return 0;
 
-	const struct vk_info *info = info_of(r, ev);
+	const struct cached *c = info_of(r, ev);
 
-	cli_event_reason(ev, (const struct vk_policy *const *)info->layers, info->n_layers, &why);
-	(r->json ? print_json : print_line)(r, ev, info, &why);
+	cli_event_reason(ev, (const struct vk_policy *const *)c->info.layers, c->info.n_layers,
+			 &why);
+	(r->json ? print_json : print_line)(r, ev, c, &why);
 	return 0;
 }
 
@@ -260,12 +284,17 @@ static int64_t clock_offset(void)
 	return (real.tv_sec - mono.tv_sec) * INT64_C(1000000000) + real.tv_nsec - mono.tv_nsec;
 }
 
-static int prepare(struct reader *r, const char *only, struct vk_event_reader **events,
-		   struct vk_error *e)
+static int prepare(struct reader *r, const char *only, const char *container,
+		   struct vk_event_reader **events, struct vk_error *e)
 {
 	vk_cleanup(vk_info_free) struct vk_info info = {0};
 	int result = vk_engine_open(&r->eng, VK_OPEN_READ_ONLY, e);
+	struct oci_record record;
 
+	if (result == 0 && container) {
+		result = oci_record_find(container, &record, e);
+		only = record.instance;
+	}
 	if (result == 0 && only) {
 		result = vk_instance_get(r->eng, only, &info, e);
 		r->only = info.id;
@@ -287,26 +316,30 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	struct reader *r = cli_alloc(1, sizeof(*r));
 	struct vk_event_reader *events = NULL;
 	struct vk_error e = {0};
-	const char *only = NULL, *arg;
+	const char *only = NULL, *container = NULL, *arg;
 	bool follow = false;
 	int status = CLI_FAIL;
 
 	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
 		if (key == 'i')
 			only = arg;
+		if (key == 'c')
+			container = arg;
 		follow |= key == 'f';
 		r->json |= key == 'j';
 	}
 	cli_operands(cmd, argc, argv, 0, 0, NULL);
+	if (only && container)
+		exit(cli_usage(cmd, "give --instance or --container"));
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	r->offset_ns = clock_offset();
 
-	int result = prepare(r, only, &events, &e);
+	int result = prepare(r, only, container, &events, &e);
 
 	if (result == 0)
 		status = read_events(r, events, follow);
-	else if (result == -ENOENT && !only && !follow)
+	else if (result == -ENOENT && !only && !container && !follow)
 		status = CLI_OK; /* nothing was ever set up here, so nothing has happened */
 	else
 		cli_report(&e);
@@ -320,7 +353,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_events = {
 	.name = "events",
-	.synopsis = "[--follow] [--instance NAME] [--json]",
+	.synopsis = "[--follow] [--instance NAME|--container ID] [--json]",
 	.summary = "print what was denied or audited, and by which rule",
 	.details = "Prints the reports that wait, and ends; with --follow it waits for more. Each\n"
 		   "names the policy and the place of the rule that decided. A report is printed\n"

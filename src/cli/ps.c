@@ -2,10 +2,13 @@
 /* ps.c - vkernel ps: the instances, or their members. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "cli.h"
+#include "oci.h"
 
 static const struct cli_option options[] = {
+	{'c', "container", "ID", "only this container: id, its beginning, or name"},
 	{'m', "members", NULL, "list member threads instead of instances"},
 	{'q', "quiet", NULL, "print names only"},
 	{'j', "json", NULL, "print one JSON array"},
@@ -14,7 +17,26 @@ static const struct cli_option options[] = {
 
 struct settings {
 	bool members, quiet, json;
+	const char *container;
 };
+
+/* What the listings are filled into. */
+struct sink {
+	struct cli_table *table;
+	json_t *array;
+	const char *only; /* name of the one instance, or NULL */
+	bool containers; /* there is a column for them */
+};
+
+/* Whether a row is for @info, and what container it is, if any. */
+static bool is_wanted(const struct sink *sink, const struct vk_info *info, struct oci_record *ret)
+{
+	*ret = (struct oci_record){0};
+	if (sink->only && strcmp(sink->only, info->name) != 0)
+		return false;
+	oci_record_read(info->name, ret);
+	return true;
+}
 
 /* Names by id, for the list of members, which knows ids only. */
 struct names {
@@ -23,8 +45,12 @@ struct names {
 
 static int add_row(const struct vk_info *info, void *data)
 {
-	struct cli_table *t = data;
+	const struct sink *sink = data;
+	struct cli_table *t = sink->table;
+	struct oci_record record;
 
+	if (!is_wanted(sink, info, &record))
+		return 0;
 	cli_cell(t, "%s", info->name);
 	cli_cell(t, "%s", cli_mode_name(info->mode));
 	cli_cell(t, "%s", info->policies);
@@ -34,13 +60,20 @@ static int add_row(const struct vk_info *info, void *data)
 		cli_cell(t, "%u", info->members);
 	cli_cell(t, "%" PRIu64, (uint64_t)info->counters.denied);
 	cli_cell(t, "%" PRIu64, (uint64_t)info->counters.audited);
+	if (sink->containers)
+		cli_cell(t, "%s", record.name[0] ? record.name : record.id);
 	return 0;
 }
 
 static int add_object(const struct vk_info *info, void *data)
 {
-	json_t *o = json_object();
+	const struct sink *sink = data;
+	struct oci_record record;
+	json_t *o;
 
+	if (!is_wanted(sink, info, &record))
+		return 0;
+	o = json_object();
 	cli_json_set(o, "name", cli_json_string(info->name));
 	cli_json_set(o, "id", json_integer(info->id));
 	cli_json_set(o, "mode", cli_json_string(cli_mode_name(info->mode)));
@@ -50,14 +83,20 @@ static int add_object(const struct vk_info *info, void *data)
 	cli_json_set(o, "denied", json_integer((json_int_t)info->counters.denied));
 	cli_json_set(o, "audited", json_integer((json_int_t)info->counters.audited));
 	cli_json_set(o, "image_bytes", json_integer(info->image_bytes));
-	cli_json_add(data, o);
+	if (record.id[0])
+		cli_json_set(o, "container", cli_json_string(record.id));
+	if (record.name[0])
+		cli_json_set(o, "container_name", cli_json_string(record.name));
+	cli_json_add(sink->array, o);
 	return 0;
 }
 
 static int print_name(const struct vk_info *info, void *data)
 {
-	(void)data;
-	puts(info->name);
+	const struct sink *sink = data;
+
+	if (!sink->only || !strcmp(sink->only, info->name))
+		puts(info->name);
 	return 0;
 }
 
@@ -75,6 +114,7 @@ struct member_sink {
 	const struct names *names;
 	struct cli_table *table;
 	json_t *array;
+	const char *only;
 };
 
 static int add_member(const struct vk_member_line *line, void *data)
@@ -83,6 +123,8 @@ static int add_member(const struct vk_member_line *line, void *data)
 	const char *name = line->vki < VK_INSTANCES ? sink->names->name[line->vki] : "";
 	const char *state = line->state == VK_MEMBER_PENDING ? "pending" : "active";
 
+	if (sink->only && strcmp(sink->only, name) != 0)
+		return 0;
 	if (sink->table) {
 		cli_cell(sink->table, "%s", name);
 		cli_cell(sink->table, "%u", line->tgid);
@@ -104,12 +146,13 @@ static int add_member(const struct vk_member_line *line, void *data)
 	return 0;
 }
 
-static int list_members(struct vk_engine *eng, const struct settings *set, struct vk_error *e)
+static int list_members(struct vk_engine *eng, const struct settings *set, const char *only,
+			struct vk_error *e)
 {
 	_cleanup_free_ char(*name)[65] = cli_alloc(VK_INSTANCES, sizeof(*name));
 	struct names names = {.name = name};
 	_cleanup_table_ struct cli_table table = {0};
-	struct member_sink sink = {.names = &names};
+	struct member_sink sink = {.names = &names, .only = only};
 	int r = 0;
 
 	cli_table_init(&table, "INSTANCE|>PID|>TID|STATE|COMMAND");
@@ -133,26 +176,36 @@ static int list_members(struct vk_engine *eng, const struct settings *set, struc
 	return 0;
 }
 
-static int list_instances(struct vk_engine *eng, const struct settings *set, struct vk_error *e)
+static int count_record(const struct oci_record *record, void *data)
+{
+	(void)record;
+	*(bool *)data = true;
+	return 1;
+}
+
+static int list_instances(struct vk_engine *eng, const struct settings *set, const char *only,
+			  struct vk_error *e)
 {
 	_cleanup_table_ struct cli_table table = {0};
+	struct sink sink = {.table = &table, .only = only};
+	int r;
 
 	if (set->quiet)
-		return eng ? vk_instance_list(eng, false, print_name, NULL, e) : 0;
+		return eng ? vk_instance_list(eng, false, print_name, &sink, e) : 0;
 	if (set->json) {
-		json_t *array = json_array();
-		int r = eng ? vk_instance_list(eng, false, add_object, array, e) : 0;
-
+		sink.array = json_array();
+		r = eng ? vk_instance_list(eng, false, add_object, &sink, e) : 0;
 		if (r == 0)
-			cli_json_print(array, false);
+			cli_json_print(sink.array, false);
 		else
-			json_decref(array);
+			json_decref(sink.array);
 		return r;
 	}
-	cli_table_init(&table, "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED");
-
-	int r = eng ? vk_instance_list(eng, false, add_row, &table, e) : 0;
-
+	oci_record_each(count_record, &sink.containers);
+	cli_table_init(&table, sink.containers ?
+				       "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED|CONTAINER" :
+				       "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED");
+	r = eng ? vk_instance_list(eng, false, add_row, &sink, e) : 0;
 	if (r == 0)
 		cli_table_print(&table, stdout);
 	return r;
@@ -162,9 +215,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	struct settings set = {0};
+	struct oci_record record;
 	struct vk_error e = {0};
+	const char *arg;
 
-	for (int key; (key = cli_next(cmd, argc, argv, NULL)) != CLI_END;) {
+	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
+		if (key == 'c')
+			set.container = arg;
 		set.members |= key == 'm';
 		set.quiet |= key == 'q';
 		set.json |= key == 'j';
@@ -174,8 +231,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	/* -ENOENT: nothing was ever set up here, so there are no instances. */
 	int r = vk_engine_open(&eng, VK_OPEN_READ_ONLY, &e);
 
-	if (r == 0 || r == -ENOENT)
-		r = (set.members ? list_members : list_instances)(eng, &set, &e);
+	if (set.container && (r == 0 || r == -ENOENT)) {
+		e = (struct vk_error){0};
+		r = oci_record_find(set.container, &record, &e);
+	}
+	if (r == 0 || (r == -ENOENT && !set.container))
+		r = (set.members ? list_members : list_instances)(
+			eng, &set, set.container ? record.instance : NULL, &e);
 	if (r < 0) {
 		cli_report(&e);
 		return CLI_FAIL;
@@ -185,13 +247,14 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_ps = {
 	.name = "ps",
-	.synopsis = "[--members] [--quiet] [--json]",
+	.synopsis = "[--container ID] [--members] [--quiet] [--json]",
 	.summary = "list instances",
 	.details =
 		"One line per instance: its mode, its policies, its member threads (and +N that\n"
-		"become members at their next exec), and what was denied and audited so far.",
+		"become members at their next exec), and what was denied and audited so far. If\n"
+		"there are containers: the name by which their engine knows them, or their id.",
 	.examples = "sudo vkernel ps\n"
-		    "sudo vkernel ps --members",
+		    "sudo vkernel ps --members --container web",
 	.options = options,
 	.run = run,
 };

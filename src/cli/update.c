@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* update.c - vkernel update: replace the policy of a running instance. */
 #include "cli.h"
+#include "oci.h"
 
 enum { KEY_DROP = 256 };
 
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
+	{'c', "container", "ID", "the instance of this container: id, its beginning, or name"},
 	{KEY_DROP, "drop-mitigations", NULL, "take away what vkernel mitigate has put on top"},
 	{0},
 };
@@ -16,27 +18,33 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	struct cli_names names = {0};
 	struct vk_error e = {0};
-	const char *arg;
+	const char *container = NULL, *arg;
+	struct oci_record record;
 	bool drop = false;
 
 	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
-		if (key == KEY_DROP)
+		if (key == 'c')
+			container = arg;
+		else if (key == KEY_DROP)
 			drop = true;
 		else
 			cli_add_policy_name(cmd, &names, arg);
 	}
 
-	char **operands = cli_operands(cmd, argc, argv, 1, 1, NULL);
+	size_t n = container ? 0 : 1;
+	char **operands = cli_operands(cmd, argc, argv, n, n, NULL);
 
 	if (!names.n)
 		return cli_usage(cmd, "a policy is missing: give -p POLICY");
 
 	_cleanup_progress_ struct cli_progress progress = cli_progress_begin("loading the policy");
 
-	if (cli_policies_load(&policies, names.names, names.n, &e) < 0 ||
+	if ((container && oci_record_find(container, &record, &e) < 0) ||
+	    cli_policies_load(&policies, names.names, names.n, &e) < 0 ||
 	    vk_engine_open(&eng, 0, &e) < 0 ||
-	    (drop ? vk_instance_update_all : vk_instance_update)(
-		    eng, operands[0], cli_layers(&policies), policies.n, &e) < 0) {
+	    (drop ? vk_instance_update_all :
+		    vk_instance_update)(eng, container ? record.instance : operands[0],
+					cli_layers(&policies), policies.n, &e) < 0) {
 		cli_report(&e);
 		return CLI_FAIL;
 	}
@@ -45,7 +53,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_update = {
 	.name = "update",
-	.synopsis = "NAME -p POLICY [-p POLICY]... [--drop-mitigations]",
+	.synopsis = "NAME|--container ID -p POLICY [-p POLICY]... [--drop-mitigations]",
 	.summary = "replace the policy of a running instance",
 	.details =
 		"All layers of the instance are replaced in one step: every operation sees\n"
@@ -53,7 +61,7 @@ const struct cli_command cli_update = {
 		"policy has a mistake, nothing changes. Mitigations (vkernel mitigate) stay in force\n"
 		"under the new policy.",
 	.examples = "sudo vkernel update web -p web.yaml\n"
-		    "sudo vkernel update web -p web.yaml -p no-new-network",
+		    "sudo vkernel update --container web -p web.yaml -p no-af-alg",
 	.options = options,
 	.run = run,
 };

@@ -282,6 +282,6 @@ int vk_mitigate(struct vk_engine *eng, const char *const *names, size_t n,
 	for (uint32_t id = 1; id < VK_INSTANCES; id++)
 		if (wanted[id])
 			failed += change_group(eng, id, wanted, m, fn, data);
-	vk_hooks_trim();
+	vk_trim();
 	return failed;
 }

@@ -1,58 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * container.c - the instances of containers.
- *
- *	/run/vkernel/containers/NAME	"PID ID BUNDLE", one line each: this instance is a
- *					container's, and nobody will need it when it has no process
- */
+/* container.c - the instances of containers. */
 #include "oci.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "cleanup.h"
-
-static void record_path(const char *name, char *buf, size_t size)
-{
-	snprintf(buf, size, VK_OCI_RECORDS "/%s", name);
-}
-
-static int write_record(const struct oci_state *st, struct vk_error *e)
-{
-	char path[384], temp[400];
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
-	int len = asprintf(&text, "%d\n%s\n%s\n", (int)st->pid, st->id, st->bundle);
-
-	if (len < 0) {
-		text = NULL;
-		return vk_error_set(e, ENOMEM, "no memory");
-	}
-	record_path(st->name, path, sizeof(path));
-	snprintf(temp, sizeof(temp), "%s+new", path); /* '+' is in no name */
-	mkdir(VK_OCI_RECORDS, 0700);
-	errno = 0;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, text, (size_t)len) != len || rename(temp, path) < 0) {
-		int code = errno ? errno : ENOSPC;
-
-		unlink(temp);
-		return vk_error_set(e, code, "cannot write %s: %s", path, strerror(code));
-	}
-	return 0;
-}
-
-static void remove_record(const char *name)
-{
-	char path[384];
-
-	record_path(name, path, sizeof(path));
-	unlink(path);
-}
 
 static bool has_ended(int pidfd)
 {
@@ -173,7 +129,7 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 		r = meet_existing(eng, st, l, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = write_record(st, e);
+	r = oci_record_write(st, e);
 	if (r < 0)
 		return r;
 	r = vk_instance_create(eng, st->name, (const struct vk_policy *const *)l->layers, l->n, &id,
@@ -184,8 +140,69 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 			vk_instance_remove(eng, st->name, true, &ignored);
 	}
 	if (r < 0)
-		remove_record(st->name);
+		oci_record_remove(st->name);
 	return r;
+}
+
+static void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+/* Those that were not started by the container's first process, as by docker exec. */
+static int attach_others(struct vk_engine *eng, uint32_t id, ino_t mntns, uint32_t *count,
+			 struct vk_error *e)
+{
+	vk_cleanup(closedirp) DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	/* cppcheck-suppress readdirCalled; one thread */
+	while (dir && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct vk_error failed = {0};
+		uint32_t threads = 0;
+		char path[300];
+		struct stat st;
+		int r;
+
+		snprintf(path, sizeof(path), "/proc/%s/ns/mnt", entry->d_name);
+		if (pid <= 0 || stat(path, &st) < 0 || st.st_ino != mntns)
+			continue;
+		r = vk_instance_attach(eng, id, pid, &threads, &failed);
+		*count += threads;
+		if (r < 0 && r != -EALREADY && r != -ESRCH) {
+			*e = failed;
+			return r;
+		}
+	}
+	return 0;
+}
+
+int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,
+		       struct oci_state *st, uint32_t *ret_count, struct vk_error *e)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, st->pid, 0);
+	struct stat ns, host;
+	char path[48];
+	int r;
+
+	if (pidfd < 0)
+		return vk_error_set(e, ESRCH, "the container has ended");
+	/* Places first: what is executed meanwhile must not slip through. */
+	r = oci_join_places(eng, id, st->pid, e);
+	if (r == 0)
+		r = vk_instance_attach(eng, id, st->pid, ret_count, e);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)st->pid);
+	if (stat(path, &ns) == 0 && stat("/proc/1/ns/mnt", &host) == 0 && ns.st_ino != host.st_ino)
+		r = attach_others(eng, id, ns.st_ino, ret_count, e);
+	if (r == 0 && has_ended(pidfd))
+		r = vk_error_set(e, ESRCH, "the container has ended");
+	if (instance != st->name)
+		snprintf(st->name, sizeof(st->name), "%s", instance);
+	return r < 0 ? r : oci_record_write(st, e);
 }
 
 int oci_container_remove(const char *name, struct vk_error *e)
@@ -195,7 +212,7 @@ int oci_container_remove(const char *name, struct vk_error *e)
 	int r = vk_engine_open(&eng, 0, e);
 
 	if (r == -ENOENT) {
-		remove_record(name);
+		oci_record_remove(name);
 		return 0;
 	}
 	if (r < 0)
@@ -204,22 +221,8 @@ int oci_container_remove(const char *name, struct vk_error *e)
 	if (get_exact(eng, name, &info) == 0)
 		r = vk_instance_remove(eng, name, true, e);
 	if (r == 0)
-		remove_record(name);
+		oci_record_remove(name);
 	return r;
-}
-
-/* The container's id of the record @name, or @name itself. */
-static void record_id(const char *name, char *buf, size_t size)
-{
-	char path[384];
-
-	record_path(name, path, sizeof(path));
-
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-
-	if (!f || !fgets(buf, (int)size, f) || !fgets(buf, (int)size, f))
-		snprintf(buf, size, "%s", name);
-	buf[strcspn(buf, "\n")] = '\0';
 }
 
 /* 1: removed, or would be; 0: in use. */
@@ -236,41 +239,41 @@ static int collect_one(struct vk_engine *eng, const char *name, bool dry_run, st
 			return r;
 	}
 	if (!dry_run)
-		remove_record(name);
+		oci_record_remove(name);
 	return 1;
 }
 
-static void closedirp(DIR **d)
+struct collection {
+	struct vk_engine *eng;
+	bool dry_run;
+	void (*fn)(const char *id, void *data);
+	void *data;
+	struct vk_error *e;
+	int count;
+};
+
+static int collect(const struct oci_record *record, void *data)
 {
-	if (*d)
-		closedir(*d);
+	struct collection *c = data;
+	int r = collect_one(c->eng, record->instance, c->dry_run, c->e);
+
+	if (r > 0) {
+		c->count++;
+		c->fn(record->id, c->data);
+	}
+	return r < 0 ? r : 0;
 }
 
 int oci_collect(bool dry_run, void (*fn)(const char *id, void *data), void *data,
 		struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
-	vk_cleanup(closedirp) DIR *dir = NULL;
-	struct dirent *entry;
-	int r = vk_engine_open(&eng, 0, e), count = 0;
-	char id[1200];
+	struct collection c = {.dry_run = dry_run, .fn = fn, .data = data, .e = e};
+	int r = vk_engine_open(&eng, 0, e);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = 0;
-	dir = opendir(VK_OCI_RECORDS);
-	/* cppcheck-suppress readdirCalled; one thread */
-	while (dir && (entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    strchr(entry->d_name, '+'))
-			continue;
-		record_id(entry->d_name, id, sizeof(id));
-		r = collect_one(eng, entry->d_name, dry_run, e);
-		if (r < 0)
-			return r;
-		count += r;
-		if (r)
-			fn(id, data);
-	}
-	return count;
+	c.eng = eng;
+	r = oci_record_each(collect, &c);
+	return r < 0 ? r : c.count;
 }

@@ -48,6 +48,7 @@ int oci_add_default(struct oci_layers *l, struct vk_error *e);
  * @pid:      the process that becomes the container's program; 0 when there is none
  * @bundle:   directory of config.json, or ""
  * @policies: the annotation, or NULL
+ * @engine_name: what the engine calls it, or ""
  */
 struct oci_state {
 	char *id;
@@ -55,7 +56,11 @@ struct oci_state {
 	pid_t pid;
 	char *bundle;
 	char *policies;
+	char engine_name[256];
 };
+struct json_t;
+/* The name of the instance of container @id. */
+void oci_instance_name(const char *id, char name[65]);
 int oci_state_parse(const char *text, size_t len, struct oci_state *ret, struct vk_error *e);
 void oci_state_free(struct oci_state *st);
 #define _cleanup_state_ vk_cleanup(oci_state_free)
@@ -66,12 +71,49 @@ void oci_state_free(struct oci_state *st);
  * container, of another hook, adds layers. Nothing half-made stays when it fails. */
 int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 			 struct vk_error *e);
+/* Makes the processes of a container that runs already members of @instance, which has the number
+ * @id, and whoever executes a program in it later. @ret_count: threads joined. */
+int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,
+		       struct oci_state *st, uint32_t *ret_count, struct vk_error *e);
 /* Ends the instance and what is left of its members. No such instance: 0. */
 int oci_container_remove(const char *name, struct vk_error *e);
 /* Removes instances of containers without processes, and records without instances; calls @fn
  * for each removed, with the container's id. @dry_run: only says so. Return: how many. */
 int oci_collect(bool dry_run, void (*fn)(const char *id, void *data), void *data,
 		struct vk_error *e);
+
+/* ---- records (record.c) ---- */
+
+/**
+ * struct oci_record - what is known of a container while its instance exists
+ * @instance: name of the instance
+ * @id:       the container's id
+ * @bundle:   directory of config.json, or ""
+ * @name:     what the engine called it when it started, or ""
+ */
+struct oci_record {
+	char instance[65];
+	char id[1024];
+	char bundle[1024];
+	char name[256];
+};
+int oci_record_write(const struct oci_state *st, struct vk_error *e);
+void oci_record_remove(const char *instance);
+/* -ENOENT: the instance is no container's. */
+int oci_record_read(const char *instance, struct oci_record *ret);
+/* Calls @fn for each record; stops when it returns non-zero, and returns that. */
+int oci_record_each(int (*fn)(const struct oci_record *r, void *data), void *data);
+/* The container that @word means: its id or name, or the beginning of one id. -ENOENT, -ENOTUNIQ. */
+int oci_record_find(const char *word, struct oci_record *ret, struct vk_error *e);
+
+/* ---- engines (engines.c) ---- */
+
+/* What Docker, podman, Kubernetes or nerdctl call a container; "" when they do not say. */
+void oci_engine_name(const char *id, const char *bundle, struct json_t *annotations, char *buf,
+		     size_t size);
+/* A running container of runc or crun, by id, beginning of an id, or name: its state. Instances of
+ * containers are not looked at. -ENOENT, -ENOTUNIQ. */
+int oci_find_running(const char *word, struct oci_state *ret, struct vk_error *e);
 
 /* ---- places (place.c) ---- */
 

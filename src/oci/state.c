@@ -16,7 +16,7 @@ static void json_freep(json_t **j)
 
 /* Instances have names of at most 64 of A-Z a-z 0-9 . _ -; ids of other shapes are made fit, with
  * a digest that keeps them apart. */
-static void make_name(const char *id, char name[65])
+void oci_instance_name(const char *id, char name[65])
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 	size_t len = strlen(id), i;
@@ -40,7 +40,7 @@ static int fill(const json_t *root, struct oci_state *st, struct vk_error *e)
 {
 	const char *id = json_string_value(json_object_get(root, "id"));
 	const char *bundle = json_string_value(json_object_get(root, "bundle"));
-	const json_t *annotations = json_object_get(root, "annotations");
+	json_t *annotations = json_object_get(root, "annotations");
 	const json_t *policies = json_object_get(annotations, VK_OCI_ANNOTATION);
 	json_int_t pid = json_integer_value(json_object_get(root, "pid"));
 
@@ -56,7 +56,8 @@ static int fill(const json_t *root, struct oci_state *st, struct vk_error *e)
 	if (!st->id || !st->bundle || (policies && !st->policies))
 		return vk_error_set(e, ENOMEM, "no memory");
 	st->pid = (pid_t)pid;
-	make_name(id, st->name);
+	oci_instance_name(id, st->name);
+	oci_engine_name(id, st->bundle, annotations, st->engine_name, sizeof(st->engine_name));
 	return 0;
 }
 

@@ -140,7 +140,7 @@ setup() {
 
 @test "attach wants something to attach, and process ids that are numbers" {
 	run "$vkernel" attach web
-	is 2 "vkernel attach: nothing to attach: give a PID, --cgroup or --mntns
+	is 2 "vkernel attach: nothing to attach: give a PID, --container, --cgroup or --mntns
   see vkernel attach --help"
 	run "$vkernel" attach web 12x
 	is 2 "vkernel attach: '12x' is no process id

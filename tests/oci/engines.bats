@@ -46,7 +46,9 @@ setup() {
 	run docker exec web sh -c 'cat /secret; cat /other'
 	has 0 "can't open '/secret': Permission denied" other
 	run vkernel events --json
-	has 0 "\"instance\":\"$(docker inspect -f '{{.Id}}' web)\""
+	has 0 "\"container\":\"$(docker inspect -f '{{.Id}}' web)\"" '"container_name":"web"'
+	run vkernel ps --quiet --container web
+	has 0 "$(docker inspect -f '{{.Id}}' web)"
 	docker restart -t 0 web
 	run docker exec web cat /secret
 	has 1 "Permission denied"
@@ -72,7 +74,7 @@ setup() {
 	"${podman[@]}" --runtime vkernel run -d --name web "${by_annotation[@]}" sleep 1000 3>&-
 	run "${podman[@]}" --runtime vkernel exec web sh -c 'cat /secret; cat /other'
 	has 0 "can't open '/secret': Permission denied" other
-	run vkernel ps --quiet
+	run vkernel ps --quiet --container web
 	has 0 "$("${podman[@]}" inspect -f '{{.Id}}' web)"
 	"${podman[@]}" --runtime vkernel rm -f -t 0 web
 	nothing_left

@@ -30,15 +30,20 @@ life() { # runtime id
 	wait_for 20 grep -q other /tmp/detached
 	grep "can't open '/secret': Permission denied" /tmp/detached
 	run vkernel ps
-	has 0 "$id" no-secret
+	has 0 "$id" no-secret CONTAINER
+	run vkernel ps --quiet --container "${id:0:3}"
+	[[ $status == 0 && $output == "$id" ]]
 	run "$real" exec "$id" cat /secret
 	has 1 "Permission denied"
 	run "$runtime" --vkernel-runtime "$real" exec "$id" cat /other
 	has 0 other
 	run nsenter -t "$("$real" state "$id" | jq .pid)" -m cat /secret
 	has 1 "Permission denied"
-	run vkernel events --json
-	has 0 "\"instance\":\"$id\"" '"path":"/secret"'
+	run vkernel events --json --container "$id"
+	has 0 "\"instance\":\"$id\"" "\"container\":\"$id\"" '"path":"/secret"'
+	vkernel update --container "$id" -p no-other
+	run "$real" exec "$id" cat /secret
+	has 0 secret
 	run "$real" delete -f "$id"
 	has 0
 	nothing_left
@@ -50,6 +55,27 @@ life() { # runtime id
 
 @test "crun: run, exec and nsenter are confined, events name the container, delete cleans up" {
 	life /usr/bin/crun second
+}
+
+@test "a container that runs already is attached, with what was executed in it" {
+	make_bundle late 'sleep 1000'
+	run_detached runc run -d -b $bundles/late late
+	has 0
+	runc exec -d late sh -c 'while :; do cat /secret; sleep 1; done >/log 2>&1' 3>&-
+	wait_for 20 grep -q secret $bundles/root/log
+	run vkernel attach --container lat -p no-secret
+	has 0 "joined late"
+	wait_for 20 grep -q "Permission denied" $bundles/root/log
+	run runc exec late cat /secret
+	has 1 "Permission denied"
+	run vkernel attach --container late -p no-secret
+	has 1 "under vkernel already"
+	run vkernel attach --container none -p no-secret
+	has 1 "no container"
+	runc delete -f late
+	run vkernel gc
+	has 0 "removed late"
+	nothing_left
 }
 
 @test "create, start, and a joiner by cgroup; nothing else in config.json changes" {
