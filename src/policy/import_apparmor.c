@@ -175,6 +175,10 @@ static int report_general(struct aa *a)
 		[AA_G_KIND] = {AA_WIDER,
 			       "a pattern for files counts for directories of that name, and the "
 			       "other way round, as to reading, chmod, chown and rename"},
+		[AA_G_DENY_KIND] =
+			{AA_NARROWER,
+			 "what a deny rule says of files counts for directories of that name, "
+			 "and the other way round, as to reading, chmod, chown and rename"},
 		[AA_G_MAP] = {AA_WIDER, "a program that may be executed may be mapped (m) as well"},
 		[AA_G_BYTES] = {AA_DIFFERS, "? and [...] match a character, where AppArmor's match "
 					    "a byte: names that are not ASCII"},

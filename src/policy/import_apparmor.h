@@ -133,6 +133,7 @@ struct aa_net {
 /* General differences that were met: how many rules each is about, and the first of them. */
 enum aa_general {
 	AA_G_KIND, /* a pattern of files or directories only stands for both */
+	AA_G_DENY_KIND, /* the same in a deny rule */
 	AA_G_MAP, /* x without m */
 	AA_G_BYTES, /* characters for bytes */
 	AA_G_RENAME, /* w without r */

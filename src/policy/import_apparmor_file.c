@@ -27,8 +27,9 @@ enum {
 	AA_M = 16,
 	AA_L = 32,
 	AA_K = 64,
-	AA_LEAVES = 128, /* a transition to another profile, or out of all */
-	AA_CLEAN = 256, /* with a clean environment */
+	AA_CHANGES = 128, /* a transition to another profile */
+	AA_FREE = 256, /* a transition out of all */
+	AA_CLEAN = 512, /* with a clean environment */
 };
 
 #define BOTH_W (VK_R_CHMOD | VK_R_CHOWN | VK_R_RENAME)
@@ -73,7 +74,8 @@ static int parse_perms(struct aa *a, const struct aa_rule *rule, const char *wor
 		if (at)
 			perms |= bits[at - letters];
 		else if (strchr("pPcCuU", *s))
-			perms |= strchr("PCU", *s) ? AA_LEAVES | AA_CLEAN : AA_LEAVES;
+			perms |= (*s == 'u' || *s == 'U' ? AA_FREE : AA_CHANGES) |
+				 (strchr("PCU", *s) ? AA_CLEAN : 0);
 		else if (*s != 'i')
 			return aa_mistake(a, rule->at, "\"%s\" is no set of permissions", word);
 	}
@@ -105,11 +107,27 @@ static int add_paths(struct aa *a, const struct aa_rule *rule, enum vk_action ac
 			r = aa_add_item(a, &a->files, action, rights, globs, rule->at);
 		if (r < 0)
 			return r;
-		if (globs.n && action == VK_ACTION_ALLOW && kinds != (AA_FILE | AA_DIR) &&
+		if (globs.n && action != VK_ACTION_AUDIT && kinds != (AA_FILE | AA_DIR) &&
 		    perms & (AA_R | AA_W))
-			aa_general(a, AA_G_KIND, rule->at);
+			aa_general(a, action == VK_ACTION_DENY ? AA_G_DENY_KIND : AA_G_KIND,
+				   rule->at);
 	}
 	return 0;
+}
+
+/* Members never leave their instance. */
+static int report_transition(struct aa *a, const struct aa_rule *rule, unsigned int perms,
+			     const char *target)
+{
+	const char *clean = perms & AA_CLEAN ? "; its environment is not cleaned" : "";
+
+	if (!(perms & AA_CHANGES))
+		return aa_report(a, rule, AA_NARROWER, "the program stays under this policy%s",
+				 clean);
+	return aa_report(a, rule, AA_WIDER,
+			 "the program stays under this policy; AppArmor wants the profile%s%s to "
+			 "be loaded, and changes to it%s",
+			 target ? " " : "", target ? target : "", clean);
 }
 
 static int report_rule(struct aa *a, const struct aa_rule *rule, unsigned int perms,
@@ -120,10 +138,8 @@ static int report_rule(struct aa *a, const struct aa_rule *rule, unsigned int pe
 	if (rule->owner)
 		r = rule->deny ? aa_report(a, rule, AA_NARROWER, "files of all owners") :
 				 aa_report(a, rule, AA_WIDER, "files of all owners");
-	if (r == 0 && perms & AA_LEAVES && !rule->deny)
-		r = aa_report(a, rule, AA_DIFFERS, "the program stays under this policy%s%s%s",
-			      target ? " instead of the profile " : "", target ? target : "",
-			      perms & AA_CLEAN ? ", and its environment is not cleaned" : "");
+	if (r == 0 && perms & (AA_CHANGES | AA_FREE) && !rule->deny)
+		r = report_transition(a, rule, perms, target);
 	/* What cannot be opened cannot be locked. */
 	if (r == 0 && perms & AA_K && rule->deny && (perms & (AA_R | AA_W)) != (AA_R | AA_W))
 		r = aa_report(a, rule, perms == AA_K ? AA_LOST_LAX : AA_WIDER,

@@ -266,9 +266,13 @@ TEST(what_differs_of_files_is_said)
 {
 	CHECK_LOST("owner /a r,", "p:3: wider: owner /a r: files of all owners");
 	CHECK_LOST("owner deny /a w,", "p:3: narrower: owner deny /a w: files of all owners");
-	CHECK_LOST("/a px,", "p:3: differs: /a px: the program stays under this policy");
-	CHECK_LOST("/a Cx -> b,", "p:3: differs: /a Cx -> b: the program stays under this policy "
-				  "instead of the profile b, and its environment is not cleaned");
+	CHECK_LOST("/a px,", "p:3: wider: /a px: the program stays under this policy; AppArmor "
+			     "wants the profile to be loaded, and changes to it");
+	CHECK_LOST("/a Cx -> b,",
+		   "p:3: wider: /a Cx -> b: the program stays under this policy; AppArmor wants "
+		   "the profile b to be loaded, and changes to it; its environment is not "
+		   "cleaned");
+	CHECK_LOST("/a ux,", "p:3: narrower: /a ux: the program stays under this policy");
 	CHECK_LOST("/a ix,", NULL);
 	CHECK_LOST("deny /a wk,", "p:3: wider: deny /a wk: k: file locks are not restricted");
 	CHECK_LOST("deny /a rwk,", NULL);
