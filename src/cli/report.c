@@ -104,7 +104,7 @@ void cli_report(const struct vk_error *e)
 	if (e->file[0]) {
 		cli_put_safe(stderr, e->file, strlen(e->file));
 		if (e->line)
-			fprintf(stderr, ":%u:%u", e->line, e->column);
+			fprintf(stderr, e->column ? ":%u:%u" : ":%u", e->line, e->column);
 		fputs(": ", stderr);
 	}
 	fputs(cli_style(stderr, CLI_BOLD), stderr);

@@ -42,3 +42,42 @@ setup() {
 	[ "$status" -eq 2 ]
 	has "'new' is no version"
 }
+
+@test "an AppArmor profile: a policy that checks, and a line for what differs" {
+	mkdir -p dir/tunables dir/abstractions/x.d
+	printf '@{run}=/run/ /var/run/\n' >dir/tunables/global
+	printf '  /etc/a r,\n' >dir/abstractions/x.d/a
+	printf '\n  owner /etc/b r,\n' >dir/abstractions/x.d/b
+	cat >web.profile <<-'END'
+		include <tunables/global>
+		profile web /usr/sbin/web {
+		  include <abstractions/x.d>
+		  capability setuid,
+		  @{run}/web.pid rw,
+		  deny /etc/secret/** r,
+		}
+	END
+	run "$vkernel" policy import --include dir -o web.yaml web.profile
+	[ "$status" -eq 0 ]
+	has "web.profile:2: not carried over: profile web /usr/sbin/web: "
+	has "abstractions/x.d/b:2: wider: owner /etc/b r: files of all owners"
+	run "$vkernel" policy check web.yaml
+	[ "$status" -eq 0 ]
+	grep -q 'path: \[/run/web.pid, /var/run/web.pid\]} # web.profile:5' web.yaml
+	grep -q 'path: /etc/a} # abstractions/x.d/a:1' web.yaml
+	run "$vkernel" why -p web.yaml read /etc/secret/x
+	has "web.yaml:"
+	has "deny [read, rename]"
+}
+
+@test "an AppArmor profile with a mistake: its place, and no policy" {
+	printf 'profile web {\n  /a r,\n  /b q,\n}\n' >bad.profile
+	run "$vkernel" policy import -o bad.yaml bad.profile
+	[ "$status" -eq 1 ]
+	has "bad.profile:3: "
+	[ ! -e bad.yaml ]
+	printf 'profile web {\n  include <nothing>\n}\n' >bad.profile
+	run "$vkernel" policy import --include . -o bad.yaml bad.profile
+	has "cannot read the included file nothing"
+	has "--include"
+}
