@@ -16,7 +16,7 @@ all: deps-build $(BUILD)/build.ninja ## build everything (the default)
 $(BUILD)/build.ninja: | deps-build
 	meson setup $(MESON_FLAGS) $(BUILD)
 
-deps-build deps-guest deps-lint: deps-%:
+deps-build deps-guest deps-lint deps-bench: deps-%:
 	@scripts/deps $*
 
 demo: all deps-guest ## the guided tour, in a guest if this kernel cannot enforce
@@ -31,8 +31,13 @@ test-native: all deps-lint ## the tests that need no particular kernel
 test-guest: all deps-guest ## the tests in guests; K=6.1|6.12|7.3 for one kernel
 	scripts/test guest $(if $(filter-out file,$(origin K)),--kernel $(K))
 
-bench: all deps-guest ## measure the cost of enforcement, in guest instructions
+ifeq ($(NATIVE),1)
+bench: all
+	bench/native
+else
+bench: all deps-guest deps-bench ## measure what enforcement costs; NATIVE=1: on this machine, in time
 	bench/run
+endif
 
 bench-check: all deps-guest ## fail if an operation has become dearer than the reference
 	bench/run --check
@@ -54,4 +59,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all demo test test-native test-guest bench bench-check lint install guest clean help
-.PHONY: deps-build deps-guest deps-lint
+.PHONY: deps-build deps-guest deps-lint deps-bench

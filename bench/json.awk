@@ -1,16 +1,45 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# JSON, one row a line, from the lines of bench/guest. -v kernel=K
-$1 == "micro" {
-	if (!($3 in seen)) { seen[$3] = 1; row[++rows] = $3 }
-	text[$3] = text[$3] (text[$3] == "" ? "" : ", ") "\"" $2 "\": " $4
+# JSON, one row a line, from the lines that the parts of the benchmark print. -v kernel=K
+function quoted(value) {
+	if (value ~ /^-?[0-9]+$/)
+		return value
+	gsub(/[\\"]/, "\\\\&", value)
+	return "\"" value "\""
 }
-$1 == "scale" { scale[++scales] = "\"" $2 "\": " $3 }
+function add(part, name, item) {
+	if (!((part, name) in text)) {
+		rows[part]++
+		row[part, rows[part]] = name
+	}
+	text[part, name] = text[part, name] (text[part, name] == "" ? "" : ", ") item
+}
+function print_part(part, last,   i) {
+	printf "  \"%s\": {\n", part
+	for (i = 1; i <= rows[part]; i++)
+		printf "    \"%s\": {%s}%s\n", row[part, i], text[part, row[part, i]], \
+			i < rows[part] ? "," : ""
+	print "  }" last
+}
+function print_flat(part, last,   i) {
+	printf "  \"%s\": {\n", part
+	for (i = 1; i <= rows[part]; i++)
+		printf "    \"%s\": %s%s\n", row[part, i], text[part, row[part, i]], \
+			i < rows[part] ? "," : ""
+	print "  }" last
+}
+$1 == "micro" { add("micro", $3, "\"" $2 "\": " quoted($4)) }
+$1 == "macro" { add("macro", $3, "\"" $2 "\": " quoted($4)) }
+$1 == "scale" { add("scale", $2, quoted($3)) }
+$1 == "about" {
+	value = $0
+	sub(/^about [^ ]+ /, "", value)
+	add("about", $2, quoted(value))
+}
 END {
-	printf "{\n  \"kernel\": \"%s\",\n  \"unit\": \"guest instructions\",\n  \"micro\": {\n", kernel
-	for (i = 1; i <= rows; i++)
-		printf "    \"%s\": {%s}%s\n", row[i], text[row[i]], i < rows ? "," : ""
-	print "  },\n  \"scale\": {"
-	for (i = 1; i <= scales; i++)
-		printf "    %s%s\n", scale[i], i < scales ? "," : ""
-	print "  }\n}"
+	printf "{\n  \"kernel\": \"%s\",\n  \"unit\": \"guest instructions\",\n", kernel
+	print_flat("about", ",")
+	print_part("micro", ",")
+	print_flat("scale", ",")
+	print_part("macro", "")
+	print "}"
 }
