@@ -140,7 +140,7 @@ int aa_report(struct aa *a, const struct aa_rule *rule, enum aa_kind kind, const
 	static const char *const words[] = {"not carried over", "not carried over", "wider",
 					    "narrower", "differs"};
 	_cleanup_free_ char *why = NULL;
-	bool lax = kind == AA_LOST_LAX || kind == AA_WIDER;
+	struct aa_said said = {.lax = kind == AA_LOST_LAX || kind == AA_WIDER, .about = a->about};
 	va_list ap;
 	int r;
 
@@ -151,12 +151,32 @@ int aa_report(struct aa *a, const struct aa_rule *rule, enum aa_kind kind, const
 		why = NULL;
 		return aa_oom(a);
 	}
-	if (rule && rule->text)
-		r = vk_import_lose(a->out, lax, "%s:%u: %s: %s: %s", rule->at.file, rule->at.line,
-				   words[kind], rule->text, why);
+	if (rule)
+		said.text = aa_format(a, "%s:%u: %s: %s: %s", rule->at.file, rule->at.line,
+				      words[kind], rule->text, why);
 	else
-		r = vk_import_lose(a->out, lax, "%s: %s: %s", a->from->file, words[kind], why);
-	return r < 0 ? aa_oom(a) : 0;
+		said.text = aa_format(a, "%s: %s: %s", a->from->file, words[kind], why);
+	if (!said.text)
+		return aa_oom(a);
+	r = aa_grow(a, &a->said, a->n_said, sizeof(said));
+	if (r == 0)
+		a->said[a->n_said++] = said;
+	return r;
+}
+
+/* Hands the report over. */
+static int hand_over(struct aa *a)
+{
+	for (size_t i = 0; i < a->n_said; i++) {
+		const struct aa_said *s = &a->said[i];
+
+		if ((s->about == AA_ABOUT_FILES && a->file_all) ||
+		    (s->about == AA_ABOUT_SOCKETS && a->net.all))
+			continue;
+		if (vk_import_lose(a->out, s->lax, "%s", s->text) < 0)
+			return aa_oom(a);
+	}
+	return 0;
 }
 
 void aa_general(struct aa *a, enum aa_general which, struct aa_at at)
@@ -195,7 +215,10 @@ static int report_general(struct aa *a)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < AA_G_COUNT; i++) {
-		if (!a->general[i])
+		bool of_allow =
+			i == AA_G_KIND || i == AA_G_MAP || i == AA_G_RENAME || i == AA_G_LINK;
+
+		if (!a->general[i] || (of_allow && a->file_all))
 			continue;
 		if (a->general_at[i].file)
 			r = aa_report(a, NULL, texts[i].kind, "%s (%u rule%s, the first at %s:%u)",
@@ -220,6 +243,8 @@ static int report_model(struct aa *a)
 		{files, AA_NARROWER,
 		 "the interpreter of a script, and that of an ELF program (ld.so), needs x or m of "
 		 "its own; AppArmor looks at the script or program only"},
+		{files, AA_NARROWER,
+		 "memory without a name (memfd) is not executed or mapped executable"},
 		{true, AA_NARROWER,
 		 "a file is renamed or linked only to a name that gives no right that it lacked, a "
 		 "directory only between names alike: else EXDEV, and mv copies"},
@@ -254,7 +279,7 @@ int aa_add_item(struct aa *a, struct aa_items *items, enum vk_action action, uin
 	return r;
 }
 
-int aa_take_rule(struct aa *a, const struct aa_rule *rule)
+static int take_rule(struct aa *a, const struct aa_rule *rule)
 {
 	const char *s = rule->body;
 	size_t len = strcspn(s, " (=\"");
@@ -284,6 +309,14 @@ int aa_take_rule(struct aa *a, const struct aa_rule *rule)
 	return -EINVAL;
 }
 
+int aa_take_rule(struct aa *a, const struct aa_rule *rule)
+{
+	int r = take_rule(a, rule);
+
+	a->about = AA_ABOUT_OTHER;
+	return r;
+}
+
 static int finish(struct aa *a)
 {
 	int r;
@@ -299,7 +332,9 @@ static int finish(struct aa *a)
 		r = aa_emit(a);
 	if (r == 0)
 		r = report_general(a);
-	return r < 0 ? r : report_model(a);
+	if (r == 0)
+		r = report_model(a);
+	return r < 0 ? r : hand_over(a);
 }
 
 int vk_import_apparmor(const struct vk_import_from *from, struct vk_imported *ret,

@@ -130,6 +130,15 @@ struct aa_net {
 	struct aa_items items;
 };
 
+/* What a line of the report is about: it is left out where a rule allows all of that anyway. */
+enum aa_about { AA_ABOUT_OTHER, AA_ABOUT_FILES, AA_ABOUT_SOCKETS };
+
+struct aa_said {
+	const char *text;
+	bool lax;
+	enum aa_about about;
+};
+
 /* General differences that were met: how many rules each is about, and the first of them. */
 enum aa_general {
 	AA_G_KIND, /* a pattern of files or directories only stands for both */
@@ -191,6 +200,9 @@ struct aa {
 	bool userns_deny;
 	struct aa_at userns_at;
 	struct aa_net net;
+	enum aa_about about; /* the rule being taken, as far as it allows */
+	struct aa_said *said;
+	size_t n_said;
 	unsigned int general[AA_G_COUNT];
 	struct aa_at general_at[AA_G_COUNT];
 };

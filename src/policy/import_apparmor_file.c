@@ -121,6 +121,7 @@ static int report_transition(struct aa *a, const struct aa_rule *rule, unsigned 
 {
 	const char *clean = perms & AA_CLEAN ? "; its environment is not cleaned" : "";
 
+	a->about = AA_ABOUT_OTHER;
 	if (!(perms & AA_CHANGES))
 		return aa_report(a, rule, AA_NARROWER, "the program stays under this policy%s",
 				 clean);
@@ -211,6 +212,7 @@ int aa_file_rule(struct aa *a, const struct aa_rule *rule)
 	size_t n = 0;
 	int r;
 
+	a->about = rule->deny ? AA_ABOUT_OTHER : AA_ABOUT_FILES;
 	if (strncmp(s, "file", 4) == 0 && (s[4] == ' ' || !s[4]))
 		s += 4;
 	for (char *next; n < 5; n++) {
@@ -245,6 +247,7 @@ int aa_link_rule(struct aa *a, const struct aa_rule *rule)
 	char *word;
 	int r = aa_word(a, rule->at, &s, &word);
 
+	a->about = rule->deny ? AA_ABOUT_OTHER : AA_ABOUT_FILES;
 	if (r == 0 && word && strcmp(word, "subset") == 0)
 		r = aa_word(a, rule->at, &s, &word);
 	if (r < 0)

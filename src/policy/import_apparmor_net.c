@@ -178,6 +178,7 @@ int aa_unix_rule(struct aa *a, const struct aa_rule *rule, const char *rest)
 
 	if (r < 0)
 		return r;
+	a->about = rule->deny ? AA_ABOUT_OTHER : AA_ABOUT_SOCKETS;
 	type = aa_cond_find(&c, "type");
 	for (size_t i = 0; type && i < type->values.n; i++) {
 		if (vk_socktype_parse(type->values.v[i], &one) < 0)

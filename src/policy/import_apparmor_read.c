@@ -480,6 +480,9 @@ static int take_head(struct aa *a, struct aa_at at, const char *name, const char
 			r = aa_report(a, &rule, AA_DIFFERS, "flag %s: what is denied fails",
 				      kills[i]);
 	}
+	if (r == 0 && has_flag(head, "default_allow"))
+		r = aa_report(a, &rule, AA_NARROWER,
+			      "flag default_allow: what no rule speaks of is denied");
 	if (r == 0 && has_flag(head, "chroot_relative"))
 		r = aa_report(a, &rule, AA_DIFFERS,
 			      "flag chroot_relative: names begin at the root of the instance");

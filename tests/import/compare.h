@@ -24,6 +24,7 @@
 	X(CREATE, "create", CMP_AT_NOTHING, false)                                                 \
 	X(OPEN_CREATE, "open-create", CMP_AT_NOTHING, false)                                       \
 	X(EXEC, "exec", CMP_AT_FILE, false)                                                        \
+	X(SCRIPT, "exec of a script", CMP_AT_FILE, false)                                          \
 	X(MMAP, "mmap-exec", CMP_AT_FILE, false)                                                   \
 	X(UNLINK, "unlink", CMP_AT_FILE, false)                                                    \
 	X(SYMLINK, "symlink", CMP_AT_NOTHING, false)                                               \
@@ -45,6 +46,7 @@
 	X(CAPABLE, "capability", CMP_AT_NONE, false)                                               \
 	X(PTRACE, "ptrace", CMP_AT_NONE, false)                                                    \
 	X(INSPECT, "inspect", CMP_AT_NONE, false)                                                  \
+	X(MEMORY, "mmap-exec of a memfd", CMP_AT_NONE, false)                                      \
 	X(SIGNAL, "signal", CMP_AT_NONE, false)                                                    \
 	X(USERNS, "userns", CMP_AT_NONE, false)                                                    \
 	X(MOUNT, "mount", CMP_AT_DIR, false)                                                       \

@@ -29,6 +29,7 @@
 #include "compare.h"
 
 #define SOURCE "/.source" /* what is bound or moved elsewhere */
+#define INTERPRETER "/.interpreter" /* of scripts: a text, so that nothing is ever executed */
 
 static const struct {
 	const char *word;
@@ -100,12 +101,11 @@ static bool make_parents(const char *path)
 	return true;
 }
 
-static bool put_file(const char *path)
+static bool put_file(const char *path, const char *text)
 {
-	static const char text[] = "text\n";
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
-	return fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1;
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
 static socklen_t unix_address(const char *name, struct sockaddr_un *ret)
@@ -159,7 +159,10 @@ bool cmp_prepare(const struct cmp_call *c)
 		return false;
 	switch (cmp_object(c->op)) {
 	case CMP_AT_FILE:
-		return put_file(c->path);
+		if (c->op == CMP_SCRIPT)
+			return put_file(INTERPRETER, "text\n") &&
+			       put_file(c->path, "#!" INTERPRETER "\n");
+		return put_file(c->path, "text\n");
 	case CMP_AT_DIR:
 		return mkdir(c->path, 0755) == 0;
 	case CMP_AT_SOCKET:
@@ -198,6 +201,19 @@ static int map_call(const char *path)
 	if (fd < 0)
 		return -1;
 	p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -1;
+	munmap(p, 4096);
+	return 0;
+}
+
+static int memory_call(void)
+{
+	_cleanup_close_ int fd = memfd_create("compare", MFD_CLOEXEC);
+	void *p = fd < 0 || ftruncate(fd, 4096) < 0 ?
+			  MAP_FAILED :
+			  mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
 	if (p == MAP_FAILED)
 		return -1;
 	munmap(p, 4096);
@@ -325,7 +341,10 @@ static int call(const struct cmp_call *c)
 	case CMP_OPEN_CREATE:
 		return close_it(open(p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
 	case CMP_EXEC:
+	case CMP_SCRIPT:
 		return execve(p, argv, argv); /* a text: ENOEXEC */
+	case CMP_MEMORY:
+		return memory_call();
 	case CMP_MMAP:
 		return map_call(p);
 	case CMP_UNLINK:

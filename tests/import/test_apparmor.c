@@ -51,6 +51,8 @@ enum reason {
 	LINK_BOTH,
 	SOCKET_FILE,
 	INSPECT,
+	INTERPRETERS,
+	MEMORY,
 	SIGNAL_SET,
 	LABELS,
 	REASONS,
@@ -66,6 +68,8 @@ static const char *const said[REASONS] = {
 	[LINK_BOTH] = "narrower: both names of a hard link need l",
 	[SOCKET_FILE] = "differs: socket files: w permits to bind and to connect",
 	[INSPECT] = "wider: members may read about each other (ptrace read)",
+	[INTERPRETERS] = "narrower: the interpreter of a script",
+	[MEMORY] = "narrower: memory without a name",
 	[SIGNAL_SET] = "signal (receive, send) set=(\"exists\"): set is no condition of ours",
 	[LABELS] = "not carried over: unix",
 };
@@ -393,7 +397,8 @@ static enum reason explain_wider(struct compare *c, const struct cmp_call *call)
 
 	if (call->op == CMP_MMAP && vk_image_match(c->image, call->path).allow & VK_R_EXEC)
 		return MAPPED;
-	if (call->op == CMP_EXEC && vk_image_match(c->image, call->path).allow & VK_R_EXEC)
+	if ((call->op == CMP_EXEC || call->op == CMP_SCRIPT) &&
+	    vk_image_match(c->image, call->path).allow & VK_R_EXEC)
 		return STAYS;
 	if (call->op == CMP_INSPECT && !call->other)
 		return INSPECT;
@@ -425,6 +430,10 @@ static enum reason explain_narrower(struct compare *c, const struct cmp_call *ca
 		return LINK_BOTH;
 	if (call->op == CMP_UNIX_CONNECT && !(from & VK_R_WRITE))
 		return SOCKET_FILE;
+	if (call->op == CMP_SCRIPT && from & VK_R_EXEC)
+		return INTERPRETERS;
+	if (call->op == CMP_MEMORY)
+		return MEMORY;
 	if (call->op == CMP_ABSTRACT)
 		return LABELS;
 	if (call->op == CMP_SIGNAL && call->other && call->b == 0)
@@ -576,6 +585,7 @@ static void on_processes(struct compare *c)
 					   .op = CMP_SIGNAL, .b = signals[i], .other = other});
 	}
 	compare(c, &(struct cmp_call){.op = CMP_USERNS});
+	compare(c, &(struct cmp_call){.op = CMP_MEMORY});
 }
 
 static void on_mounts(struct compare *c)

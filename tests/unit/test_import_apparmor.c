@@ -286,6 +286,15 @@ TEST(what_differs_of_files_is_said)
 			     "(1 rule, the first at p:3)");
 }
 
+/* Where "file" or "network" allows all, how a rule beside it is dropped says nothing. */
+TEST(what_makes_no_difference_is_not_said)
+{
+	CHECK_LOST("owner /a rl,\nfile,", NULL);
+	CHECK_LOST("unix peer=(label=x),\nnetwork,", NULL);
+	CHECK_LOST("owner deny /a w,\nfile,",
+		   "p:3: narrower: owner deny /a w: files of all owners");
+}
+
 TEST(capabilities)
 {
 	CHECK_YAML("", "capabilities: none\n");
@@ -306,6 +315,9 @@ TEST(sockets)
 		   "  allow:\n    - socket: [inet/stream]\n    - bind: any\n    - connect: any\n"
 		   "  deny:\n    - socket: [inet/dgram, inet/seqpacket, inet6/stream, inet6/dgram, "
 		   "inet6/seqpacket]\n");
+	CHECK_YAML("file,\nnetwork,\ndeny /run/d.sock w,\ndeny /proc/x w,",
+		   "network:\n  default: allow # p:4\n  deny:\n    - bind: 'unix:/run/d.sock'\n"
+		   "    - connect: 'unix:/run/d.sock'\nmounts:");
 	CHECK_YAML("network tcp,", "    - socket: [inet/stream, inet6/stream]\n");
 	CHECK_YAML("network netlink raw,", "  allow:\n    - socket: [netlink/raw]\nmounts:");
 	CHECK_YAML("network inet,\ndeny network inet raw,",
