@@ -25,7 +25,7 @@ _vkernel_policies() {
 _vkernel_operations() {
 	_vkernel_words read write append exec create unlink rename link symlink mkdir rmdir mknod \
 		truncate chmod chown ioctl mmap-exec unix-connect unix-bind mount bind remount move \
-		umount pivot connect socket capability ptrace signal bpf perf modules keys io_uring userns
+		umount pivot connect socket capability syscall ptrace signal bpf perf modules keys io_uring userns
 }
 
 # The number of operands before the cursor; options and their arguments are none.
@@ -33,7 +33,7 @@ _vkernel_operands() {
 	local i n=0
 	for ((i = first; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-p | --policy | -n | --name | --cgroup | --mntns | -i | --instance | -c | --container) ((i++)) ;;
+		-p | --policy | -n | --name | -A | --abi | --cgroup | --mntns | -i | --instance | -c | --container) ((i++)) ;;
 		-*) ;;
 		*) ((n++)) ;;
 		esac
@@ -53,7 +53,7 @@ _vkernel() {
 	fi
 	if [[ $command == policy || $command == help ]] && ((COMP_CWORD == 2)); then
 		if [[ $command == policy ]]; then
-			_vkernel_words check plan list show import --help
+			_vkernel_words check plan list show import groups --help
 		else
 			_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy
 		fi
@@ -71,6 +71,7 @@ _vkernel() {
 	--cgroup) mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur") && return ;;
 	--mntns) _vkernel_words "$(ps -eo pid= 2>/dev/null)" && return ;;
 	-n | --name | --profile | --capabilities | --kernel) return ;;
+	-A | --abi) _vkernel_words x86-64 ia32 x32 && return ;;
 	-k | --kind) [[ $command == "policy import" ]] && _vkernel_words seccomp oci apparmor && return ;;
 	-o | --output | --include) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	esac
@@ -78,12 +79,12 @@ _vkernel() {
 		case $command in
 		check | stats) _vkernel_words --json --help ;;
 		run) _vkernel_words --policy --name --audit --keep --help ;;
-		attach) _vkernel_words --policy --container --audit --cgroup --mntns --help ;;
+		attach) _vkernel_words --policy --container --audit --allow-degraded --cgroup --mntns --help ;;
 		ps) _vkernel_words --container --members --quiet --json --help ;;
 		show) _vkernel_words --json --yaml --help ;;
 		events) _vkernel_words --follow --container --instance --json --help ;;
-		why) _vkernel_words --policy --foreign --json --help ;;
-		update) _vkernel_words --policy --container --drop-mitigations --help ;;
+		why) _vkernel_words --policy --foreign --abi --json --help ;;
+		update) _vkernel_words --policy --container --drop-mitigations --allow-degraded --help ;;
 		mitigate) _vkernel_words --audit --enforce --lift --all --list --json --help ;;
 		rm) _vkernel_words --kill --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
@@ -91,7 +92,7 @@ _vkernel() {
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
 			--help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
-		"policy check" | "policy list") _vkernel_words --json --help ;;
+		"policy check" | "policy list" | "policy groups") _vkernel_words --json --help ;;
 		*) _vkernel_words --help ;;
 		esac
 		return

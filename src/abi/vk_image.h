@@ -177,6 +177,7 @@ enum vk_need {
  * @socket_audit:  of those, the reported ones
  * @netlink_allow: for AF_NETLINK instead of @socket_allow: the same per protocol (NETLINK_XFRM, ...)
  * @netlink_audit: of those, the reported ones
+ * @socket_errno:  per family: what a denial returns; 0: EACCES
  */
 struct vk_image {
 	__u32 magic;
@@ -210,7 +211,8 @@ struct vk_image {
 	__u8 class_of[256];
 	struct vk_verdict verdicts[VK_VERDICTS];
 	struct vk_net_rule net[VK_NET_RULES];
-	__u8 reserved[VK_IMAGE_HEADER - 80 - 4 * VK_FAMILIES - 4 * VK_NETLINK - 256 -
+	__u8 socket_errno[VK_FAMILIES];
+	__u8 reserved[VK_IMAGE_HEADER - 80 - 5 * VK_FAMILIES - 4 * VK_NETLINK - 256 -
 		      16 * VK_VERDICTS - 32 * VK_NET_RULES];
 };
 

@@ -132,6 +132,12 @@ static __always_inline int vk_return(u32 err)
 		r = -EPERM;
 	else if (err == EXDEV)
 		r = -EXDEV;
+	else if (err == EINVAL)
+		r = -EINVAL;
+	else if (err == ENOSYS)
+		r = -ENOSYS;
+	else if (err == EAFNOSUPPORT)
+		r = -EAFNOSUPPORT;
 	asm volatile("" : "+r"(r));
 	return r;
 }

@@ -291,5 +291,8 @@ struct bpf_iter__task {
 #define ENOMEM 12
 #define EACCES 13
 #define EXDEV 18
+#define EINVAL 22
+#define ENOSYS 38
+#define EAFNOSUPPORT 97
 
 #endif

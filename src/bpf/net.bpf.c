@@ -29,7 +29,10 @@ static __always_inline int vk_judge_socket(struct vk_call *c, u32 family, u32 ty
 	}
 	if (allow && !audit)
 		return 0; /* allow: this family, type and protocol */
-	d.err = allow ? 0 : EACCES;
+	if (!allow)
+		d.err = family != AF_NETLINK && vk_image(c)->socket_errno[f] ?
+				vk_image(c)->socket_errno[f] :
+				EACCES;
 	d.arg[0] = family;
 	d.arg[1] = type;
 	d.arg[2] = protocol;

@@ -7,12 +7,13 @@
 
 #define MAX_PIDS 64
 
-enum { KEY_CGROUP = 256, KEY_MNTNS, KEY_AUDIT };
+enum { KEY_CGROUP = 256, KEY_MNTNS, KEY_AUDIT, KEY_DEGRADED };
 
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "make the instance under this policy; up to 8 times"},
 	{'c', "container", "ID", "a container that runs: id, its beginning, or name"},
 	{KEY_AUDIT, "audit", NULL, "make it in audit mode, whatever its policies say"},
+	{KEY_DEGRADED, "allow-degraded", NULL, "leave rules unenforced that need a restart"},
 	{KEY_CGROUP, "cgroup", "PATH", "who executes a program in this cgroup v2 joins"},
 	{KEY_MNTNS, "mntns", "PID", "the same for the mount namespace of a process"},
 	{0},
@@ -24,7 +25,7 @@ struct settings {
 	const char *container;
 	const char *cgroup;
 	pid_t mntns;
-	bool audit;
+	bool audit, degraded;
 	pid_t pids[MAX_PIDS];
 	size_t n_pids;
 };
@@ -69,11 +70,12 @@ static int make(struct vk_engine *eng, const struct settings *set, uint32_t *ret
 	_cleanup_policies_ struct cli_policies policies = {0};
 	int r = cli_policies_load(&policies, set->policies.names, set->policies.n, e);
 
+	for (size_t i = 0; set->audit && i < policies.n; i++)
+		policies.layers[i]->mode = VK_MODE_AUDIT;
+	vk_engine_entry(eng, 0, set->degraded);
 	if (r == 0)
 		r = vk_instance_create(eng, set->name, cli_layers(&policies), policies.n, ret_id,
 				       e);
-	if (r == 0 && set->audit)
-		r = vk_instance_set_mode(eng, set->name, VK_MODE_AUDIT, e);
 	return r;
 }
 
@@ -104,6 +106,8 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 			set->cgroup = arg;
 		else if (key == KEY_MNTNS)
 			set->mntns = parse_pid(cmd, arg);
+		else if (key == KEY_DEGRADED)
+			set->degraded = true;
 		else
 			set->audit = true;
 	}
@@ -187,7 +191,9 @@ const struct cli_command cli_attach = {
 	.details =
 		"Each PID joins at once, with its threads and descendants. With -p the instance\n"
 		"NAME is made; without, it must exist. Files that are open stay open; what is\n"
-		"done from now on is checked. A member cannot leave.\n"
+		"done from now on is checked. A member cannot leave. Rules for system calls that\n"
+		"only a start can put in force are an error; --allow-degraded leaves them\n"
+		"unenforced.\n"
 		"\n"
 		"With --container, all processes of a container that runc or crun runs join, and\n"
 		"whatever is executed in it later. The instance is named NAME, else after its id.",

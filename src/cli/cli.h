@@ -71,8 +71,8 @@ struct cli_command {
 
 extern const struct cli_command cli_check, cli_run, cli_attach, cli_ps, cli_show, cli_update,
 	cli_mode, cli_mitigate, cli_rm, cli_gc, cli_setup, cli_events, cli_stats, cli_why,
-	cli_policy, cli_policy_check, cli_policy_plan, cli_policy_import, cli_policy_list,
-	cli_policy_show;
+	cli_policy, cli_policy_check, cli_policy_plan, cli_policy_import, cli_policy_groups,
+	cli_policy_list, cli_policy_show;
 
 #define CLI_END (-1)
 
@@ -203,12 +203,18 @@ void cli_free_strings(char **v);
  * @section: "files", "exec", ...
  * @text:    "deny [read, write] /etc/**"
  * @needs:   VK_NEED_* bits that its enforcement asks for
+ * @call:    it is about system calls; then:
+ * @entry:   a filter at the entry of the kernel enforces it
+ * @hook:    name of a hook that enforces it, or NULL
  * @pos:     in the policy's file
  */
 struct cli_rule {
 	const char *section;
 	char text[512];
 	uint32_t needs;
+	bool call;
+	bool entry;
+	const char *hook;
 	struct vk_pos pos;
 };
 /* Calls @fn for each rule and default of one policy (not of the sets it uses). */

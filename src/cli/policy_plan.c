@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "filter.h"
 
 static const struct cli_option options[] = {
 	{'r', "rules", NULL, "list every rule with the hooks that enforce it"},
@@ -62,6 +63,9 @@ struct plan {
 	struct kind_plan kinds[KINDS];
 	struct kind_plan base; /* what every instance has, whatever its rules */
 	struct kind_plan names; /* what keeps names true, for all rules about paths */
+	unsigned int by_filter, by_hook; /* rules for system calls */
+	struct vk_entry entry; /* the filter */
+	int coarse; /* a call whose conditions cannot be kept on ia32, or -1 */
 	struct cli_table table; /* of rules or kinds, when there is no array */
 	json_t *array;
 };
@@ -151,6 +155,8 @@ static void count_rule(const struct vk_policy *p, const struct cli_rule *rule, v
 	struct plan *plan = data;
 
 	(void)p;
+	plan->by_filter += rule->call && rule->entry;
+	plan->by_hook += rule->call && rule->hook && !rule->entry;
 	for (size_t i = 0; i < KINDS; i++)
 		plan->kinds[i].rules += (rule->needs & kinds[i].need) != 0;
 }
@@ -176,6 +182,16 @@ static void verdict(const struct plan *plan, const struct kind_plan *kind, char 
 		snprintf(buf, size, "not here: no %.200s", kind->missing);
 }
 
+/* What enforces a rule of the section syscalls: it is enforceable wherever anything is. */
+static void call_verdict(const struct cli_rule *rule, char *by, size_t size)
+{
+	snprintf(by, size, "%s",
+		 rule->entry && rule->hook ? "lsm, seccomp" :
+		 rule->entry		   ? "seccomp" :
+		 rule->hook		   ? "lsm" :
+					     "(nothing to do)");
+}
+
 static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
 {
 	struct plan *plan = data;
@@ -193,9 +209,15 @@ static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, voi
 			verdict(plan, kind, by, sizeof(by));
 		available = available && kind->available;
 	}
+	if (rule->call) {
+		available = plan->host.mechanism != VK_MECH_NONE;
+		call_verdict(rule, by, sizeof(by));
+		snprintf(hooks, sizeof(hooks), "%s", rule->hook ? rule->hook : "");
+	}
 	if (!plan->array) {
 		cli_cell(&plan->table, "%s:%u:%u", p->file, rule->pos.line, rule->pos.column);
 		cli_cell(&plan->table, "%s", by[0] ? by : "(not needed)");
+		cli_cell(&plan->table, "%s", rule->entry ? "at start" : "yes");
 		cli_cell(&plan->table, "%s", hooks);
 		cli_cell(&plan->table, "%s: %s", rule->section, rule->text);
 		return;
@@ -211,6 +233,7 @@ static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, voi
 	cli_json_set(o, "enforceable", json_boolean(available));
 	cli_json_set(o, "by", cli_json_string(by));
 	cli_json_set(o, "hooks", cli_json_string(hooks));
+	cli_json_set(o, "live", json_boolean(!rule->entry));
 	cli_json_add(plan->array, o);
 }
 
@@ -237,6 +260,26 @@ static bool whole(const struct plan *plan)
 	       plan->names.available;
 }
 
+static void put_calls(struct plan *plan)
+{
+	struct cli_table *t = &plan->table;
+
+	if (plan->by_hook) {
+		cli_cell(t, "system calls, by hooks");
+		cli_cell(t, "%u", plan->by_hook);
+		cli_cell(t, "%s", vk_mechanism_name(plan->host.mechanism));
+		cli_cell(t, "(above)");
+		cli_cell(t, "only when used");
+	}
+	if (plan->entry.n) {
+		cli_cell(t, "system calls, by a filter");
+		cli_cell(t, "%u", plan->by_filter);
+		cli_cell(t, "seccomp");
+		cli_cell(t, "%zu instructions", plan->entry.n);
+		cli_cell(t, "each system call; calls that are always allowed are cached");
+	}
+}
+
 static void print_text(struct plan *plan, const struct vk_image *image,
 		       const struct cli_policies *policies, bool rules)
 {
@@ -246,7 +289,7 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 	printf("compiled: %s (%s), %u states, %u byte classes, %u network rules\n\n",
 	       cli_size(image->size, size), class_name(image), states(image), image->classes,
 	       image->n_net);
-	cli_table_init(t, rules ? "AT|ENFORCED BY|HOOKS|RULE" :
+	cli_table_init(t, rules ? "AT|ENFORCED BY|LIVE|HOOKS|RULE" :
 				  "WHAT|>RULES|ENFORCED BY|HOOKS|CHECKED AT");
 	for (size_t i = 0; rules && i < policies->n; i++)
 		each_policy(policies->layers[i], put_rule, plan);
@@ -262,8 +305,17 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 		cli_cell(t, "%s", kind->hooks[0] ? kind->hooks : kind->available ? "(below)" : "-");
 		cli_cell(t, "%s", kinds[i].cost);
 	}
+	if (!rules)
+		put_calls(plan);
 	cli_table_print(t, stdout);
 	cli_table_free(t);
+	if (plan->entry.n)
+		printf("\nBy seccomp: only a start can install or change it; a running container gets "
+		       "all else.\n");
+	if (plan->coarse >= 0)
+		printf("On ia32, where socketcall or ipc reaches it as well, %s and its like are "
+		       "denied: no filter\nsees the arguments that the rules speak of.\n",
+		       vk_syscalls[plan->coarse].name);
 	if (plan->names.hooks[0] && image->needs & PATH_NEEDS)
 		printf("\nto keep names of files true: %s\n", plan->names.hooks);
 	if (plan->base.hooks[0])
@@ -309,6 +361,7 @@ static void print_json(struct plan *plan, const struct vk_image *image,
 	cli_json_set(o, "bytes", json_integer(image->size));
 	cli_json_set(o, "class", cli_json_string(class_name(image)));
 	cli_json_set(o, "states", json_integer(states(image)));
+	cli_json_set(o, "filter", json_integer((json_int_t)plan->entry.n));
 	cli_json_set(o, "kinds", list);
 	cli_json_set(o, "rules", plan->array);
 	cli_json_print(o, false);
@@ -327,6 +380,15 @@ static void make_plan(struct plan *plan, const struct vk_image *image,
 	}
 	for (size_t i = 0; i < policies->n; i++)
 		each_policy(policies->layers[i], count_rule, plan);
+}
+
+static int plan_filter(struct plan *plan, const struct cli_policies *policies, struct vk_error *e)
+{
+	_cleanup_filter_ struct vk_filter f = {.coarse = -1};
+	int r = vk_filter_make(cli_layers(policies), policies->n, &f, e);
+
+	plan->coarse = f.coarse;
+	return r < 0 ? r : vk_entry_make(cli_layers(policies), policies->n, &plan->entry, e);
 }
 
 static int run(const struct cli_command *cmd, int argc, char **argv)
@@ -352,11 +414,16 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		cli_report(&e);
 		return CLI_FAIL;
 	}
+	if (plan_filter(plan, &policies, &e) < 0) {
+		cli_report(&e);
+		return CLI_FAIL;
+	}
 	make_plan(plan, image, &policies);
 	if (json)
 		print_json(plan, image, &policies);
 	else
 		print_text(plan, image, &policies, rules);
+	vk_entry_free(&plan->entry);
 	return whole(plan) ? CLI_OK : CLI_FAIL;
 }
 
@@ -368,7 +435,9 @@ const struct cli_command cli_policy_plan = {
 		"Compiles the policies as the layers of one instance and says, for each kind of\n"
 		"operation they restrict, which kernel hooks would enforce it here, and when\n"
 		"they run; or why it cannot be enforced here, and then the status is 1. Nothing\n"
-		"is loaded. A hook that no policy needs is not attached, and costs nothing.",
+		"is loaded. A hook that no policy needs is not attached, and costs nothing. Rules\n"
+		"for system calls that no hook sees whole are enforced by a seccomp filter, which is\n"
+		"installed at the start; with --rules, LIVE says what can be changed afterwards.",
 	.examples = "sudo vkernel policy plan web.yaml\n"
 		    "sudo vkernel policy plan --rules web.yaml",
 	.options = options,

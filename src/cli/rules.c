@@ -181,6 +181,32 @@ static void put_switches(const struct sink *s)
 	}
 }
 
+static void put_syscalls(const struct sink *s)
+{
+	const struct vk_sys_section *sys = &s->p->sys;
+	bool open = sys->def.act == VK_SYS_ALLOW && sys->unknown.act == VK_SYS_ALLOW &&
+		    sys->abis == VK_ABIS_ALL;
+	struct cli_rule rule = {
+		.section = "syscalls", .call = true, .entry = !open, .pos = sys->pos};
+	char how[40];
+
+	if (!sys->set)
+		return;
+	snprintf(rule.text, sizeof(rule.text), "default: %s",
+		 vk_sys_verdict_text(sys->def, how, sizeof(how)));
+	s->fn(s->p, &rule, s->data);
+	for (size_t i = 0; i < sys->n_rules; i++) {
+		const struct vk_sys_rule *r = &sys->rules[i];
+
+		vk_sys_rule_text(r, rule.text, sizeof(rule.text));
+		rule.pos = r->pos;
+		rule.hook = r->hook;
+		/* To allow is an exception from what the filter does. */
+		rule.entry = r->verdict.act == VK_SYS_ALLOW ? !open : !r->by_hook || sys->strict;
+		s->fn(s->p, &rule, s->data);
+	}
+}
+
 static uint32_t default_needs(const struct vk_policy *p, enum vk_section section)
 {
 	if (p->sections[section].def != VK_ACTION_DENY)
@@ -215,4 +241,5 @@ void cli_each_rule(const struct vk_policy *p, rule_fn fn, void *data)
 	put_caps(&s);
 	put_processes(&s);
 	put_switches(&s);
+	put_syscalls(&s);
 }

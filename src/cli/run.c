@@ -49,7 +49,8 @@ struct child {
 	sigset_t mask;
 };
 
-static _Noreturn void child_main(int go, int failed, const sigset_t *mask, char **command)
+static _Noreturn void child_main(int go, int failed, const sigset_t *mask,
+				 const struct vk_entry *entry, char **command)
 {
 	char byte;
 	int code;
@@ -58,8 +59,12 @@ static _Noreturn void child_main(int go, int failed, const sigset_t *mask, char 
 	if (read(go, &byte, 1) != 1)
 		_exit(CLI_RUN_FAILED);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	execvp(command[0], command);
-	code = errno;
+	/* Last, so that nothing of ours but the exec itself is under it. */
+	code = -vk_entry_apply(entry);
+	if (code == 0) {
+		execvp(command[0], command);
+		code = errno;
+	}
 	if (write(failed, &code, sizeof(code)) < 0)
 		_exit(CLI_RUN_FAILED);
 	_exit(code == ENOENT ? CLI_RUN_NOT_FOUND : CLI_RUN_NOT_EXECUTABLE);
@@ -78,7 +83,8 @@ static void block_signals(sigset_t *old)
 	sigprocmask(SIG_BLOCK, &set, old);
 }
 
-static int start_child(struct child *c, char **command, struct vk_error *e)
+static int start_child(struct child *c, const struct vk_entry *entry, char **command,
+		       struct vk_error *e)
 {
 	int go[2], failed[2];
 
@@ -93,7 +99,7 @@ static int start_child(struct child *c, char **command, struct vk_error *e)
 	c->pid = fork();
 	if (c->pid == 0) {
 		close(go[1]);
-		child_main(go[0], failed[1], &c->mask, command);
+		child_main(go[0], failed[1], &c->mask, entry, command);
 	}
 	close(go[0]);
 	close(failed[1]);
@@ -153,8 +159,6 @@ static int create(struct vk_engine *eng, const struct settings *set,
 					       e);
 		} while (r == -EEXIST);
 	}
-	if (r == 0 && set->audit)
-		r = vk_instance_set_mode(eng, name, VK_MODE_AUDIT, e);
 	return r;
 }
 
@@ -235,15 +239,18 @@ static int run_in(struct child *c, const struct settings *set, const struct cli_
 
 /* The engine is open, and others are locked out, only here: the command may run for months. */
 static int prepare(const struct child *c, const struct settings *set,
-		   const struct cli_policies *policies, char name[65], struct vk_error *e)
+		   const struct cli_policies *policies, const struct vk_entry *entry, char name[65],
+		   struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_progress_ struct cli_progress progress = cli_progress_begin("loading the policy");
 	uint32_t id;
 	int r = vk_engine_open(&eng, VK_OPEN_CREATE, e);
 
-	if (r == 0)
+	if (r == 0) {
+		vk_engine_entry(eng, entry->hash, false);
 		r = create(eng, set, policies, name, &id, e);
+	}
 	if (r < 0)
 		return r;
 	r = vk_instance_confine_next_exec(eng, id, c->pidfd, e);
@@ -271,18 +278,45 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 		exit(cli_usage(cmd, "a policy is missing: give -p POLICY"));
 }
 
+/* The policies, and the filter that they ask for: the command must be able to start under it. */
+static int load(const struct settings *set, struct cli_policies *policies, struct vk_entry *entry,
+		struct vk_error *e)
+{
+	const uint64_t args[6] = {0};
+	struct vk_sys_verdict verdict;
+	struct vk_reason why;
+	int r = cli_policies_load(policies, set->policies.names, set->policies.n, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; set->audit && i < policies->n; i++)
+		policies->layers[i]->mode = VK_MODE_AUDIT;
+	vk_explain_syscall(cli_layers(policies), policies->n, VK_ABI_X86_64,
+			   (uint32_t)vk_syscalls[vk_syscall_find("execve")].nr[VK_ABI_X86_64], args,
+			   &why, &verdict);
+	if (verdict.act >= VK_SYS_DENY) {
+		vk_error_at(e, EPERM, why.policy->file, why.pos.line, why.pos.column,
+			    "execve is denied, so no command can be started: %s", why.text);
+		vk_error_advise(e, "allow execve; which programs may be executed is a matter of "
+				   "the section \"exec\"");
+		return -EPERM;
+	}
+	return vk_entry_make(cli_layers(policies), policies->n, entry, e);
+}
+
 static int run(const struct cli_command *cmd, int argc, char **argv)
 {
 	_cleanup_policies_ struct cli_policies policies = {0};
 	vk_cleanup(end_child) struct child child = {-1, -1, -1, -1, {{0}}};
 	struct settings set = {0};
+	vk_cleanup(vk_entry_free) struct vk_entry entry = {0};
 	struct vk_error e = {0};
 	char name[65];
 
 	parse(cmd, argc, argv, &set);
-	if (cli_policies_load(&policies, set.policies.names, set.policies.n, &e) < 0 ||
-	    start_child(&child, set.command, &e) < 0 ||
-	    prepare(&child, &set, &policies, name, &e) < 0) {
+	if (load(&set, &policies, &entry, &e) < 0 ||
+	    start_child(&child, &entry, set.command, &e) < 0 ||
+	    prepare(&child, &set, &policies, &entry, name, &e) < 0) {
 		cli_report(&e);
 		return CLI_RUN_FAILED;
 	}

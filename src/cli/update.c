@@ -3,12 +3,13 @@
 #include "cli.h"
 #include "oci.h"
 
-enum { KEY_DROP = 256 };
+enum { KEY_DROP = 256, KEY_DEGRADED };
 
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
 	{'c', "container", "ID", "the instance of this container: id, its beginning, or name"},
 	{KEY_DROP, "drop-mitigations", NULL, "take away what vkernel mitigate has put on top"},
+	{KEY_DEGRADED, "allow-degraded", NULL, "leave rules unenforced that need a restart"},
 	{0},
 };
 
@@ -20,13 +21,17 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	struct vk_error e = {0};
 	const char *container = NULL, *arg;
 	struct oci_record record;
+	bool degraded = false;
 	bool drop = false;
+	int r;
 
 	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
 		if (key == 'c')
 			container = arg;
 		else if (key == KEY_DROP)
 			drop = true;
+		else if (key == KEY_DEGRADED)
+			degraded = true;
 		else
 			cli_add_policy_name(cmd, &names, arg);
 	}
@@ -39,12 +44,18 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 	_cleanup_progress_ struct cli_progress progress = cli_progress_begin("loading the policy");
 
-	if ((container && oci_record_find(container, &record, &e) < 0) ||
-	    cli_policies_load(&policies, names.names, names.n, &e) < 0 ||
-	    vk_engine_open(&eng, 0, &e) < 0 ||
-	    (drop ? vk_instance_update_all :
-		    vk_instance_update)(eng, container ? record.instance : operands[0],
-					cli_layers(&policies), policies.n, &e) < 0) {
+	r = container ? oci_record_find(container, &record, &e) : 0;
+	if (r == 0)
+		r = cli_policies_load(&policies, names.names, names.n, &e);
+	if (r == 0)
+		r = vk_engine_open(&eng, 0, &e);
+	if (r == 0) {
+		vk_engine_entry(eng, 0, degraded);
+		r = (drop ? vk_instance_update_all :
+			    vk_instance_update)(eng, container ? record.instance : operands[0],
+						cli_layers(&policies), policies.n, &e);
+	}
+	if (r < 0) {
 		cli_report(&e);
 		return CLI_FAIL;
 	}
@@ -53,13 +64,15 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_update = {
 	.name = "update",
-	.synopsis = "NAME|--container ID -p POLICY [-p POLICY]... [--drop-mitigations]",
+	.synopsis = "NAME|--container ID -p POLICY... [--drop-mitigations] [--allow-degraded]",
 	.summary = "replace the policy of a running instance",
 	.details =
 		"All layers of the instance are replaced in one step: every operation sees\n"
 		"either the old policy or the new one. Files that are open stay open. When a\n"
 		"policy has a mistake, nothing changes. Mitigations (vkernel mitigate) stay in force\n"
-		"under the new policy.",
+		"under the new policy. Nor does anything change if a rule for system calls needs a\n"
+		"filter that the instance was not started with, unless --allow-degraded leaves such\n"
+		"rules unenforced.",
 	.examples = "sudo vkernel update web -p web.yaml\n"
 		    "sudo vkernel update --container web -p web.yaml -p no-af-alg",
 	.options = options,

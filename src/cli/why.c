@@ -15,6 +15,7 @@
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "ask policies instead of an instance; up to 8 times"},
 	{'F', "foreign", NULL, "the file is on a mount the instance did not start with"},
+	{'A', "abi", "ABI", "with syscall: x86-64 (the default), ia32 or x32"},
 	{'j', "json", NULL, "print one JSON object"},
 	{0},
 };
@@ -25,6 +26,7 @@ struct question {
 	const struct vk_policy *const *layers;
 	size_t n;
 	bool foreign;
+	enum vk_abi abi;
 	char **words; /* operation, then operands */
 	size_t n_words;
 };
@@ -168,6 +170,53 @@ static void ask_scope(const struct question *q, bool ptrace, struct vk_reason *r
 	vk_explain_scope(q->layers, q->n, ptrace, scope, ret);
 }
 
+static enum vk_abi parse_abi(const struct cli_command *cmd, const char *word)
+{
+	for (int i = 0; i < VK_ABIS; i++)
+		if (!strcmp(word, vk_abi_words[i]))
+			return (enum vk_abi)i;
+	exit(cli_usage(cmd, "'%s' is no ABI: x86-64, ia32, x32", word));
+}
+
+/* The number of a system call that is given by name or, newer ones, by number. */
+static uint32_t parse_call(const struct question *q, const char *word)
+{
+	int call = vk_syscall_find(word);
+	const char *words[600];
+	unsigned long nr;
+	char *end;
+
+	if (call >= 0 && vk_syscalls[call].nr[q->abi] >= 0)
+		return (uint32_t)vk_syscalls[call].nr[q->abi];
+	if (call >= 0)
+		exit(cli_usage(q->cmd, "there is no %s on %s", word, vk_abi_words[q->abi]));
+	nr = strtoul(word, &end, 10);
+	if (*word >= '0' && *word <= '9' && !*end && nr < VK_X32_BIT)
+		return (uint32_t)nr;
+	for (size_t i = 0; i < vk_n_syscalls && i < 599; i++)
+		words[i] = vk_syscalls[i].name;
+	words[vk_n_syscalls < 599 ? vk_n_syscalls : 599] = NULL;
+
+	const char *near = vk_nearest(word, words);
+
+	if (near)
+		exit(cli_usage(q->cmd, "'%s' is no system call: did you mean %s?", word, near));
+	exit(cli_usage(q->cmd, "'%s' is no system call", word));
+}
+
+static void ask_syscall(const struct question *q, struct vk_reason *ret)
+{
+	struct vk_sys_verdict verdict;
+	uint64_t args[6] = {0};
+
+	want(q, 2, 8, "syscall NAME [ARGUMENT...], as in: syscall socket AF_ALG");
+	for (size_t i = 2; i < q->n_words; i++)
+		if (vk_constant_parse(q->words[i], strlen(q->words[i]), &args[i - 2]) < 0)
+			exit(cli_usage(q->cmd, "'%s' is no number or known constant", q->words[i]));
+	vk_explain_syscall(q->layers, q->n, q->abi, parse_call(q, q->words[1]), args, ret,
+			   &verdict);
+}
+
 static bool ask_switch(const struct question *q, struct vk_reason *ret)
 {
 	for (uint32_t sw = 1; sw & VK_SW_ALL; sw <<= 1) {
@@ -187,6 +236,7 @@ static _Noreturn void unknown_operation(const struct question *q)
 		VK_RIGHTS(X)
 #undef X
 			"capability",
+		"syscall",
 		"connect",
 		"socket",
 		"ptrace",
@@ -222,6 +272,8 @@ static void ask(const struct question *q, struct vk_reason *ret)
 		ask_capability(q, ret);
 	else if (!strcmp(op, "socket"))
 		ask_socket(q, ret);
+	else if (!strcmp(op, "syscall"))
+		ask_syscall(q, ret);
 	else if (!strcmp(op, "ptrace") || !strcmp(op, "signal"))
 		ask_scope(q, *op == 'p', ret);
 	else if (vk_right_parse(op, &right) == 0)
@@ -335,6 +387,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
 		if (key == 'p')
 			cli_add_policy_name(cmd, &names, arg);
+		if (key == 'A')
+			q.abi = parse_abi(cmd, arg);
 		q.foreign |= key == 'F';
 		json |= key == 'j';
 	}
@@ -372,6 +426,7 @@ const struct cli_command cli_why = {
 		"  bind PROTOCOL [ADDRESS] PORT\n"
 		"  socket FAMILY [TYPE]                        inet, unix, alg, ...; stream, raw, ...\n"
 		"  capability NAME                             NET_ADMIN, ...\n"
+		"  syscall NAME [ARGUMENT...]                  numbers, or constants such as AF_ALG\n"
 		"  ptrace own|other, signal own|other          a member of the instance, or not\n"
 		"  bpf, perf, modules, keys, io_uring, userns",
 	.examples = "sudo vkernel why web read /etc/shadow\n"

@@ -191,6 +191,32 @@ struct vk_hook_plan {
 int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 		  int (*fn)(const struct vk_hook_plan *plan, void *data), void *data);
 
+/* ---- system calls (entry.c) ---- */
+
+/**
+ * struct vk_entry - the filter that layers need at the entry of the kernel
+ * @insns: the program, owned
+ * @n:     instructions; 0: none is needed
+ * @hash:  equal for equal filters; 0: none
+ */
+struct sock_filter;
+struct vk_entry {
+	struct sock_filter *insns;
+	size_t n;
+	uint64_t hash;
+};
+/* -EOPNOTSUPP: libseccomp cannot express a rule; what vk_filter_make returns. */
+int vk_entry_make(const struct vk_policy *const *layers, size_t n, struct vk_entry *ret,
+		  struct vk_error *e);
+/* Puts the calling task under it, for good. To be called between fork and exec. Return: 0 or a
+ * negative errno. */
+int vk_entry_apply(const struct vk_entry *entry);
+void vk_entry_free(struct vk_entry *entry);
+/* Says which filter the members of instances that are made or updated next have (its hash); and
+ * whether rules that need another may stay unenforced. Without it, layers that need a filter are
+ * refused. */
+void vk_engine_entry(struct vk_engine *eng, uint64_t hash, bool degraded);
+
 /* ---- events ---- */
 
 struct vk_event_reader;

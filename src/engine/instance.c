@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* instance.c - the life of instances: create, update, change mode, list, remove. */
+#include "entry.h"
 #include "internal.h"
 
 #include <ctype.h>
@@ -35,13 +36,15 @@ void vk_loaded_free(struct vk_loaded *l)
 }
 
 int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   struct vk_loaded *l, struct vk_error *e)
+		   uint64_t entry, struct vk_loaded *l, struct vk_error *e)
 {
 	int r;
 
 	if (n < 1 || n > VK_MAX_LAYERS)
 		return vk_error_set(e, EINVAL, "an instance has 1 to %d layers", VK_MAX_LAYERS);
 	r = vk_compile(layers, n, &l->img, e);
+	if (r == 0)
+		r = vk_entry_check(eng, layers, n, entry, &l->entry, e);
 	if (r < 0)
 		return r;
 	l->hash = vk_hash(l->img, l->img->size);
@@ -65,6 +68,7 @@ void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *c
 	row->slot = l->slot;
 	row->hash = l->hash;
 	row->text = l->text;
+	row->entry = l->entry;
 	row->needs = l->img->needs;
 	row->image_bytes = l->img->size;
 	row->states = (l->img->max_entry / (l->img->stride / VK_ROW_UNIT)) + 1;
@@ -117,7 +121,7 @@ int vk_instance_create(struct vk_engine *eng, const char *name,
 	id = free_id(eng);
 	if (!id)
 		return vk_error_set(e, ENOSPC, "all %d instances are in use", VK_INSTANCES - 2);
-	r = vk_layers_load(eng, layers, n, &l, e);
+	r = vk_layers_load(eng, layers, n, eng->entry, &l, e);
 	if (r < 0)
 		return r;
 	clock_gettime(CLOCK_BOOTTIME, &now);
@@ -143,7 +147,7 @@ static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *c
 {
 	_cleanup_loaded_ struct vk_loaded l = {0};
 	uint32_t old_slot = eng->rows[id].slot, old_text = eng->rows[id].text;
-	int r = vk_layers_load(eng, layers, n, &l, e);
+	int r = vk_layers_load(eng, layers, n, eng->rows[id].entry, &l, e);
 
 	if (r < 0)
 		return r;

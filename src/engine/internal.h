@@ -32,6 +32,7 @@ struct vkernel_bpf__bss;
  * @text:     number of the file that holds its policies' texts
  * @hash:     of the image, to find equal ones
  * @policies: names of the layers
+ * @entry:    hash of the filter that its members have at the entry of the kernel, 0: none
  *
  * Mapped shared; changed only under the lock. It decides which hooks stay attached and which
  * images stay loaded, so it is in a map, which members cannot reach, and not in a file.
@@ -50,7 +51,8 @@ struct vk_row {
 	uint32_t text;
 	uint64_t hash;
 	char policies[160];
-	uint8_t reserved[VK_ROW_BYTES - 264];
+	uint64_t entry;
+	uint8_t reserved[VK_ROW_BYTES - 272];
 };
 _Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 
@@ -79,6 +81,8 @@ struct vk_engine {
 	size_t bss_size;
 	struct vk_row *rows;
 	enum vk_mechanism mechanism;
+	uint64_t entry;
+	bool degraded;
 };
 
 /* load.c: programs, maps, pins */
@@ -122,18 +126,21 @@ int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struc
  * @hash: of it
  * @slot: where it is loaded
  * @text: where their texts are stored
+ * @entry: hash of the filter that members have
  */
 struct vk_loaded {
 	struct vk_image *img;
 	uint64_t hash;
 	uint32_t slot;
 	uint32_t text;
+	uint64_t entry;
 };
 void vk_loaded_free(struct vk_loaded *l);
 #define _cleanup_loaded_ vk_cleanup(vk_loaded_free)
-/* Everything that can fail about new layers happens here, before anything changes. */
+/* Everything that can fail about new layers happens here, before anything changes. @entry: hash of
+ * the filter that members have. */
 int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   struct vk_loaded *l, struct vk_error *e);
+		   uint64_t entry, struct vk_loaded *l, struct vk_error *e);
 /* Describes the layers in the row, and puts them in force with one store. The last @mitigations
  * of them are that. What was in force before is the caller's to release. */
 void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,

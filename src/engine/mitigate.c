@@ -216,16 +216,19 @@ static int make_plan(struct vk_engine *eng, uint32_t id, const struct vk_mitigat
 
 /* ---- many instances ---- */
 
-/* Instances to change; those with @text, @slot and @mitigations are equal. */
+/* Instances to change; those with @text, @slot, @mitigations and @entry are
+ * equal. */
 struct group {
 	uint32_t text;
 	uint32_t slot;
 	uint8_t mitigations;
+	uint64_t entry;
 };
 
 static bool is_in(const struct group *g, const struct vk_row *row)
 {
-	return row->text == g->text && row->slot == g->slot && row->mitigations == g->mitigations;
+	return row->text == g->text && row->slot == g->slot && row->mitigations == g->mitigations &&
+	       row->entry == g->entry;
 }
 
 typedef void (*report_fn)(const char *name, int sets, const struct vk_error *e, void *data);
@@ -234,14 +237,15 @@ typedef void (*report_fn)(const char *name, int sets, const struct vk_error *e, 
 static int change_group(struct vk_engine *eng, uint32_t id, uint8_t *wanted,
 			const struct vk_mitigation *m, report_fn fn, void *data)
 {
-	const struct group g = {eng->rows[id].text, eng->rows[id].slot, eng->rows[id].mitigations};
+	const struct group g = {eng->rows[id].text, eng->rows[id].slot, eng->rows[id].mitigations,
+				eng->rows[id].entry};
 	vk_cleanup(plan_free) struct plan p = {0};
 	_cleanup_loaded_ struct vk_loaded l = {0};
 	struct vk_error e = {0};
 	int r = make_plan(eng, id, m, &p, &e), failed = 0;
 
 	if (r == 0 && p.changed)
-		r = vk_layers_load(eng, p.layers, p.n, &l, &e);
+		r = vk_layers_load(eng, p.layers, p.n, eng->rows[id].entry, &l, &e);
 	for (; id < VK_INSTANCES; id++) {
 		if (!wanted[id] || !is_in(&g, &eng->rows[id]))
 			continue;

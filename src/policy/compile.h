@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "model.h"
+#include "syscalls.h"
 
 /**
  * vk_compile - compile the layers of an instance into one image
@@ -76,6 +77,18 @@ void vk_explain_scope(const struct vk_policy *const *layers, size_t n, bool ptra
 		      enum vk_scope target_scope, struct vk_reason *ret);
 void vk_explain_switch(const struct vk_policy *const *layers, size_t n, uint32_t sw,
 		       struct vk_reason *ret);
+
+/* @nr: without the bit of x32. @ret_verdict: what becomes of the call, after modes. */
+void vk_explain_syscall(const struct vk_policy *const *layers, size_t n, enum vk_abi abi,
+			uint32_t nr, const uint64_t args[6], struct vk_reason *ret,
+			struct vk_sys_verdict *ret_verdict);
+/* What one policy says, without its sets and its mode; *ret_rule: the rule, NULL: no rule. */
+struct vk_sys_verdict vk_sys_decide(const struct vk_policy *p, enum vk_abi abi, uint32_t nr,
+				    const uint64_t args[6], const struct vk_sys_rule **ret_rule);
+/* "deny with EPERM". */
+const char *vk_sys_verdict_text(struct vk_sys_verdict v, char *buf, size_t size);
+/* "deny with EAFNOSUPPORT socket when domain == 0x26". */
+void vk_sys_rule_text(const struct vk_sys_rule *rule, char *out, size_t size);
 
 /* Names: "read", ... for one VK_R_* bit; "NET_ADMIN" for a capability; "inet" for a family. */
 const char *vk_right_name(uint32_t right);

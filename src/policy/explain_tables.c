@@ -187,7 +187,15 @@ void vk_explain_capability(const struct vk_policy *const *layers, size_t n, int 
 		struct vk_reason one = {.policy = p, .pos = p->caps_pos};
 		const char *name = vk_cap_name(cap);
 		bool granted = cap >= 0 && cap < 64 && p->caps >> cap & 1;
+		bool by_call = cap >= 0 && cap < 64 && p->caps_sys >> cap & 1;
 
+		if (by_call) {
+			one.outcome = VK_DENIED;
+			one.pos = p->caps_sys_pos;
+			snprintf(one.text, sizeof(one.text), "syscalls: deny what needs %s", name);
+			vk_reason_take(ret, &comps.c[i], &one);
+		}
+		one = (struct vk_reason){.policy = p, .pos = p->caps_pos};
 		if (!p->caps_set)
 			continue;
 		one.outcome = granted ? VK_ALLOWED : VK_DENIED;

@@ -21,6 +21,7 @@ void vk_policy_free(struct vk_policy *p)
 	free(p->paths);
 	free(p->inet);
 	free(p->sockets);
+	free(p->sys.rules);
 	free(p->text);
 	free(p->file);
 	free(p->name);

@@ -70,6 +70,92 @@ struct vk_socket_rule {
 	uint16_t types;
 	int protocol;
 	struct vk_pos pos;
+	uint16_t err; /* of a denial; 0: EACCES */
+};
+
+/* What becomes of a system call; a larger number is stricter. */
+enum vk_sys_act { VK_SYS_ALLOW, VK_SYS_AUDIT, VK_SYS_DENY, VK_SYS_KILL };
+
+/* @err: what the caller of a denied call gets. */
+struct vk_sys_verdict {
+	enum vk_sys_act act;
+	uint16_t err;
+};
+
+enum vk_sys_op {
+	VK_SYS_EQ,
+	VK_SYS_NE,
+	VK_SYS_LT,
+	VK_SYS_LE,
+	VK_SYS_GT,
+	VK_SYS_GE,
+	VK_SYS_MASK_EQ, /* (argument & mask) == value */
+	VK_SYS_MASK_NE,
+};
+
+/**
+ * struct vk_sys_cond - a comparison of one argument, without sign
+ * @arg:   0 to 5
+ * @width: low bits that are compared
+ * @op:    enum vk_sys_op
+ * @value: has no bits beyond @width
+ * @mask:  of VK_SYS_MASK_*
+ */
+struct vk_sys_cond {
+	uint8_t arg;
+	uint8_t width;
+	uint8_t op;
+	uint64_t value;
+	uint64_t mask;
+};
+
+#define VK_SYS_CONDS 8
+
+/**
+ * struct vk_sys_rule - one system call of one rule
+ * @verdict: what it says
+ * @call:    index in vk_syscalls, or -1: a call without a name here
+ * @nr:      number of such a call, the same on every ABI
+ * @abis:    bit per enum vk_abi
+ * @by_hook: a kernel hook that other parts of the model ask for enforces it whole
+ * @hook:    its name; NULL with @by_hook: no kernel does anything for the call
+ * @conds:   all must hold
+ * @pos:     of the call's name
+ */
+struct vk_sys_rule {
+	struct vk_sys_verdict verdict;
+	int call;
+	uint32_t nr;
+	uint8_t abis;
+	uint8_t n_conds;
+	bool by_hook;
+	const char *hook;
+	struct vk_sys_cond conds[VK_SYS_CONDS];
+	struct vk_pos pos;
+};
+
+/**
+ * struct vk_sys_section - the section "syscalls"
+ * @set:     it is there; else nothing is restricted
+ * @strict:  block at the entry what a hook would deny as well
+ * @def:     for calls that no rule names
+ * @unknown: for numbers that have no name here and are in no rule
+ * @other:   for calls that come in by an ABI that is not in @abis
+ * @abis:    ABIs that may be used; bit per enum vk_abi
+ * @rules:   in the order of the document; kill beats deny beats allow
+ */
+struct vk_sys_section {
+	bool set;
+	bool strict;
+	struct vk_sys_verdict def;
+	struct vk_sys_verdict unknown;
+	struct vk_sys_verdict other;
+	uint8_t abis;
+	struct vk_pos pos;
+	struct vk_pos unknown_pos;
+	struct vk_pos abis_pos;
+	struct vk_sys_rule *rules;
+	size_t n_rules;
 };
 
 /* A section's presence and default. Without the section nothing is restricted. */
@@ -103,12 +189,14 @@ struct vk_scope_setting {
  * @sockets:  socket creation rules
  * @caps_set: `capabilities:` is present
  * @caps:     the ceiling, bit n = capability n
+ * @caps_sys: capabilities refused for the sake of denied system calls
  * @ptrace:   processes: {ptrace: none|own|all}
  * @signal:   processes: {signal: none|own|all}
  * @switches_set: VK_SW_* bits that the document mentions
  * @switches_deny: of those, the denied ones
  * @switches_audit: of those, the allowed but reported ones
  * @switch_pos: where, by bit number
+ * @sys:      `syscalls:`
  */
 struct vk_policy {
 	char *name;
@@ -132,12 +220,15 @@ struct vk_policy {
 	bool caps_set;
 	uint64_t caps;
 	struct vk_pos caps_pos;
+	uint64_t caps_sys;
+	struct vk_pos caps_sys_pos;
 	struct vk_scope_setting ptrace;
 	struct vk_scope_setting signal;
 	uint32_t switches_set;
 	uint32_t switches_deny;
 	uint32_t switches_audit;
 	struct vk_pos switch_pos[8];
+	struct vk_sys_section sys;
 };
 
 void vk_policy_free(struct vk_policy *p);

@@ -65,7 +65,9 @@ int vk_grow(struct vk_parser *p, void *array, size_t n, size_t size, struct vk_p
 {
 	void *now, *bigger;
 
-	if (p->policy->n_paths + p->policy->n_inet + p->policy->n_sockets >= VK_RULES_MAX)
+	if (p->policy->n_paths + p->policy->n_inet + p->policy->n_sockets +
+		    p->policy->sys.n_rules >=
+	    VK_RULES_MAX)
 		return vk_error_at(p->e, E2BIG, p->file, pos.line, pos.column,
 				   "the policy has more than %u rules", VK_RULES_MAX);
 	/* Grows at powers of two, so that the capacity need not be stored. */
@@ -470,6 +472,8 @@ static int fill_policy(struct vk_parser *p, const char *text, size_t len)
 		r = new_policy(p, text, len);
 	if (r == 0)
 		r = vk_parse_map(p, root, "", "the policy", &version);
+	if (r == 0)
+		r = vk_syscalls_lower(p); /* touches what other sections fill */
 	if (r < 0)
 		return r;
 	if (!version) {

@@ -173,5 +173,18 @@ VK_HANDLER(vk_parse_processes);
 VK_HANDLER(vk_parse_scope);
 VK_HANDLER(vk_parse_switch);
 VK_HANDLER(vk_parse_capabilities);
+VK_HANDLER(vk_parse_syscalls);
+VK_HANDLER(vk_parse_sys_verdict);
+VK_HANDLER(vk_parse_sys_errno);
+VK_HANDLER(vk_parse_sys_abis);
+VK_HANDLER(vk_parse_sys_strict);
+VK_HANDLER(vk_parse_sys_calls);
+VK_HANDLER(vk_parse_sys_rules);
+
+/* syscall_hooks.c: marks the rules that a hook enforces whole, and asks for that hook. */
+int vk_syscalls_lower(struct vk_parser *p);
+/* parse_cond.c: one comparison or several, "< 5", "& CLONE_NEWUSER", ">= 1 and <= 3". */
+int vk_parse_condition(struct vk_parser *p, const struct vk_node *n, uint8_t arg, uint8_t width,
+		       struct vk_sys_cond *conds, uint8_t *n_conds);
 
 #endif

@@ -48,7 +48,7 @@ static int add_inet(struct vk_parser *p, const struct vk_inet_rule *rule)
 static int add_socket(struct vk_parser *p, enum vk_action action, int family, uint16_t types,
 		      int protocol, struct vk_pos pos)
 {
-	struct vk_socket_rule rule = {action, family, types, protocol, pos};
+	struct vk_socket_rule rule = {action, family, types, protocol, pos, 0};
 	struct vk_policy *policy = p->policy;
 	int r;
 

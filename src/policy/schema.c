@@ -8,6 +8,7 @@
 
 #include "names.h"
 #include "parse_internal.h"
+#include "syscalls.h"
 
 const char *const vk_words_action[] = {"allow", "deny", "audit", NULL};
 const char *const vk_words_default[] = {"allow", "deny", NULL};
@@ -16,6 +17,11 @@ const char *const vk_words_scope[] = {"none", "own", "all", NULL};
 const char *const vk_words_proto[] = {"tcp", "udp", "sctp", "udplite", "any", NULL};
 const char *const vk_words_mounts[] = {"mount",	 "bind",  "remount", "move",
 				       "umount", "pivot", "all",     NULL};
+
+const char *const vk_words_sys_default[] = {"allow", "deny", "kill", NULL};
+const char *const vk_words_sys_unknown[] = {"allow", "deny", "kill", "enosys", NULL};
+const char *const vk_words_sys_other[] = {"deny", "kill", NULL};
+const char *const vk_words_bool[] = {"false", "true", NULL};
 
 /* The rights of the sections FILES and EXEC, and the two groups. */
 const char *const vk_words_rights[] = {
@@ -56,7 +62,8 @@ const struct vk_schema_key vk_schema[] = {
 	{"", "keys", VK_KIND_WORD, ACTION, "kernel keyrings: add_key, request_key, keyctl", NULL,
 	 vk_parse_switch},
 	{"", "io_uring", VK_KIND_WORD, ACTION, "io_uring_setup(2)", NULL, vk_parse_switch},
-	{"", "syscalls", VK_KIND_LATER, NULL, "system calls", NULL, vk_parse_later},
+	{"", "syscalls", VK_KIND_MAP, NULL, "system calls, by name and arguments", "syscalls",
+	 vk_parse_syscalls},
 	{"", "kernel", VK_KIND_LATER, NULL, "kernel log and parameters", NULL, vk_parse_later},
 	{"", "limits", VK_KIND_LATER, NULL, "quotas", NULL, vk_parse_later},
 	{"", "schedule", VK_KIND_LATER, NULL, "CPU scheduling", NULL, vk_parse_later},
@@ -114,6 +121,40 @@ const struct vk_schema_key vk_schema[] = {
 	 vk_parse_scope},
 	{"processes", "userns", VK_KIND_WORD, ACTION, "creating user namespaces", NULL,
 	 vk_parse_switch},
+
+	{"syscalls", "default", VK_KIND_WORD, vk_words_sys_default,
+	 "for calls that no rule names; deny if something is allowed, else allow", NULL,
+	 vk_parse_sys_verdict},
+	{"syscalls", "unknown", VK_KIND_WORD, vk_words_sys_unknown,
+	 "for calls that have no name here; allow or enosys, as the default is", NULL,
+	 vk_parse_sys_verdict},
+	{"syscalls", "errno", VK_KIND_ERRNO, NULL, "what a denied call returns; EPERM", NULL,
+	 vk_parse_sys_errno},
+	{"syscalls", "abis", VK_KIND_WORDS, vk_abi_words, "ways in that may be used; all", NULL,
+	 vk_parse_sys_abis},
+	{"syscalls", "other-abis", VK_KIND_WORD, vk_words_sys_other,
+	 "for calls by other ways; kill", NULL, vk_parse_sys_verdict},
+	{"syscalls", "strict", VK_KIND_WORD, vk_words_bool,
+	 "block at the entry of the kernel, too, what a hook denies", NULL, vk_parse_sys_strict},
+	{"syscalls", "allow", VK_KIND_SYSCALLS, NULL, "calls to grant", NULL, vk_parse_sys_calls},
+	{"syscalls", "deny", VK_KIND_SYSCALLS, NULL, "calls to refuse", NULL, vk_parse_sys_calls},
+	{"syscalls", "kill", VK_KIND_SYSCALLS, NULL, "calls that end the process", NULL,
+	 vk_parse_sys_calls},
+	{"syscalls", "audit", VK_KIND_SYSCALLS, NULL, "calls to report; grants nothing", NULL,
+	 vk_parse_sys_calls},
+	{"syscalls", "rules", VK_KIND_MAPS, NULL, "rules with conditions", "syscalls.rules",
+	 vk_parse_sys_rules},
+	{"syscalls.rules", "allow", VK_KIND_SYSCALLS, NULL, "calls to grant", NULL, vk_parse_keep},
+	{"syscalls.rules", "deny", VK_KIND_SYSCALLS, NULL, "calls to refuse", NULL, vk_parse_keep},
+	{"syscalls.rules", "kill", VK_KIND_SYSCALLS, NULL, "calls that end the process", NULL,
+	 vk_parse_keep},
+	{"syscalls.rules", "audit", VK_KIND_SYSCALLS, NULL, "calls to report", NULL, vk_parse_keep},
+	{"syscalls.rules", "when", VK_KIND_CONDITIONS, NULL, "comparisons that must all hold", NULL,
+	 vk_parse_keep},
+	{"syscalls.rules", "errno", VK_KIND_ERRNO, NULL, "with deny: what the call returns", NULL,
+	 vk_parse_keep},
+	{"syscalls.rules", "abi", VK_KIND_WORDS, vk_abi_words, "only by these ways in", NULL,
+	 vk_parse_keep},
 };
 const size_t vk_n_schema = sizeof(vk_schema) / sizeof(*vk_schema);
 _Static_assert(sizeof(vk_schema) / sizeof(*vk_schema) <= VK_SCHEMA_MAX, "raise VK_SCHEMA_MAX");

@@ -43,6 +43,9 @@ enum vk_kind {
 	VK_KIND_ADDRESSES, /* a list of addresses, with or without /prefix */
 	VK_KIND_SOCKETS, /* a list of family or family/type */
 	VK_KIND_CAPABILITIES, /* "all", "none" or a list of row->words */
+	VK_KIND_SYSCALLS, /* a list of names, @groups and numbers of system calls */
+	VK_KIND_CONDITIONS, /* a map from arguments to comparisons */
+	VK_KIND_ERRNO, /* the name or number of an error */
 	VK_KIND_LATER, /* reserved: an error in this version */
 };
 
@@ -67,7 +70,7 @@ struct vk_schema_key {
 	vk_parse_fn parse;
 };
 
-#define VK_SCHEMA_MAX 64 /* no fewer than there are rows */
+#define VK_SCHEMA_MAX 96 /* no fewer than there are rows */
 extern const struct vk_schema_key vk_schema[];
 extern const size_t vk_n_schema;
 
@@ -78,6 +81,10 @@ extern const char *const vk_words_scope[]; /* indexed by enum vk_scope */
 extern const char *const vk_words_rights[]; /* for file rules */
 extern const char *const vk_words_mounts[];
 extern const char *const vk_words_proto[];
+extern const char *const vk_words_sys_default[]; /* of calls; indexed by enum vk_sys_act below */
+extern const char *const vk_words_sys_unknown[];
+extern const char *const vk_words_sys_other[];
+extern const char *const vk_words_bool[];
 
 const struct vk_schema_key *vk_schema_find(const char *parent, const char *key);
 

@@ -33,11 +33,11 @@ static void fill_ceilings(struct vk_image *img, const struct vk_components *comp
 		img->signal_audit = least(img->signal_audit, &p->signal);
 		if (audits(c)) {
 			img->sw_audit |= p->switches_deny;
-			img->caps_audit |= p->caps_set ? ~p->caps : 0;
+			img->caps_audit |= (p->caps_set ? ~p->caps : 0) | p->caps_sys;
 			continue;
 		}
 		img->sw_allow &= ~p->switches_deny;
-		img->caps_allow &= p->caps_set ? p->caps : CAPS_ALL;
+		img->caps_allow &= (p->caps_set ? p->caps : CAPS_ALL) & ~p->caps_sys;
 		img->ptrace_scope = least(img->ptrace_scope, &p->ptrace);
 		img->signal_scope = least(img->signal_scope, &p->signal);
 	}
@@ -82,10 +82,26 @@ static void fill_types(const struct vk_components *comps, int family, int protoc
 	*ret_audit = audit & allow;
 }
 
+/* What the first rule that denies the family asks for; 0: nothing in particular. */
+static uint8_t socket_errno(const struct vk_components *comps, int family)
+{
+	for (size_t i = 0; i < comps->n; i++) {
+		const struct vk_policy *p = comps->c[i].policy;
+
+		for (size_t k = 0; !audits(&comps->c[i]) && k < p->n_sockets; k++)
+			if (p->sockets[k].action == VK_ACTION_DENY &&
+			    p->sockets[k].family == family && p->sockets[k].err)
+				return (uint8_t)p->sockets[k].err;
+	}
+	return 0;
+}
+
 static void fill_sockets(struct vk_image *img, const struct vk_components *comps)
 {
-	for (int i = 0; i < VK_FAMILIES; i++)
+	for (int i = 0; i < VK_FAMILIES; i++) {
 		fill_types(comps, i, -1, &img->socket_allow[i], &img->socket_audit[i]);
+		img->socket_errno[i] = socket_errno(comps, i);
+	}
 	for (int i = 0; i < VK_NETLINK; i++)
 		fill_types(comps, AF_NETLINK, i, &img->netlink_allow[i], &img->netlink_audit[i]);
 }

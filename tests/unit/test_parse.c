@@ -102,7 +102,8 @@ TEST(keys)
 		 "did you mean \"files\"?"},
 		{V "<<: {}\n", 2, 1, "unknown key \"<<\" in the policy",
 		 "known here: vkernel, name, description, mode, use, mitigates, files, exec, network, mounts, "
-		 "processes, capabilities, bpf, perf, modules, keys, io_uring"},
+		 "processes, capabilities, bpf, perf, modules, keys, io_uring, "
+		 "syscalls"},
 		{V "io-uring: deny\n", 2, 1, "unknown key \"io-uring\" in the policy",
 		 "did you mean \"io_uring\"?"},
 		{V "name:\n", 2, 1, "\"name\" has no value", NULL},
@@ -118,9 +119,6 @@ TEST(keys)
 		 "did you mean \"enforce\"?"},
 		{V "mode: complain\n", 2, 7, "unknown word \"complain\" for mode",
 		 "known here: enforce, audit"},
-		{V "syscalls: {}\n", 2, 1,
-		 "\"syscalls\" is not supported by this version of vkernel",
-		 "remove it: a rule that cannot be enforced is never ignored"},
 		{V "kernel:\n", 2, 1, "\"kernel\" is not supported by this version of vkernel",
 		 "remove it: a rule that cannot be enforced is never ignored"},
 		{V "limits: {}\n", 2, 1, "\"limits\" is not supported by this version of vkernel",
@@ -136,6 +134,68 @@ TEST(keys)
 		 NULL},
 		{V "use: [../x]\n", 2, 7, "\"../x\" cannot be a rule set's name",
 		 "use small letters, digits and \"-\""},
+	};
+
+	CHECK_ALL(t, EINVAL);
+}
+
+TEST(syscalls)
+{
+	static const struct mistake t[] = {
+		{V "syscalls: {}\n", 2, 1, "\"syscalls\" has no default and names no call",
+		 "add \"deny: [...]\", or \"allow: [...]\""},
+		{V "syscalls: {deny: ptracr}\n", 2, 18, "unknown system call \"ptracr\"",
+		 "did you mean \"ptrace\"?"},
+		{V "syscalls: {deny: sys_enter}\n", 2, 18, "unknown system call \"sys_enter\"",
+		 "a call that is newer than this vkernel is given by its number"},
+		{V "syscalls: {deny: ['@moduls']}\n", 2, 19,
+		 "unknown group \"@moduls\" of system calls", "did you mean \"module\"?"},
+		{V "syscalls: {deny: 462}\n", 2, 18, "system call 462 has a name",
+		 "write \"mseal\""},
+		{V "syscalls: {deny: 59}\n", 2, 18, "system call 59 has a name",
+		 "below 424 a number means another call on every ABI: write the name"},
+		{V "syscalls: {deny: 512}\n", 2, 18, "\"512\" is no number of a system call", NULL},
+		{V "syscalls: {deny: []}\n", 2, 18, "the rule names no system call", NULL},
+		{V "syscalls: {deny: {a: b}}\n", 2, 18, "the rule names no system call", NULL},
+		{V "syscalls: {default: deni}\n", 2, 21, "unknown word \"deni\" for default",
+		 "did you mean \"deny\"?"},
+		{V "syscalls: {deny: acct, errno: EPREM}\n", 2, 31, "unknown error \"EPREM\"",
+		 "did you mean \"EPERM\"?"},
+		{V "syscalls: {deny: acct, errno: 4096}\n", 2, 31, "unknown error \"4096\"",
+		 "errno(3) lists them; a number is from 1 to 4095"},
+		{V "syscalls: {deny: acct, abis: [x86_64]}\n", 2, 31,
+		 "unknown word \"x86_64\" for an ABI", "did you mean \"x86-64\"?"},
+		{V "syscalls: {deny: acct, abis: []}\n", 2, 30, "the list names no ABI", NULL},
+		{V "syscalls: {deny: acct, strict: yes}\n", 2, 32,
+		 "unknown word \"yes\" for strict", "known here: false, true"},
+		{V "syscalls: {rules: [{when: {arg0: 1}}]}\n", 2, 20,
+		 "the rule has none of allow, deny, kill and audit",
+		 "a rule looks like {deny: socket, when: {domain: AF_ALG}}"},
+		{V "syscalls: {rules: [{deny: acct, kill: acct}]}\n", 2, 33,
+		 "a rule has one of allow, deny, kill and audit; this one has \"deny\" and \"kill\"",
+		 NULL},
+		{V "syscalls: {rules: [{kill: acct, errno: EPERM}]}\n", 2, 33,
+		 "\"errno\" goes with \"deny\", not with \"kill\"", NULL},
+		{V "syscalls: {rules: [{deny: acct, when: 5}]}\n", 2, 39, "\"when\" must be a map",
+		 "write {when: {domain: AF_ALG}} or {when: {arg0: \"< 5\"}}"},
+		{V "syscalls: {rules: [{deny: socket, when: {domian: 5}}]}\n", 2, 42,
+		 "socket has no argument \"domian\"", "did you mean \"domain\"?"},
+		{V "syscalls: {rules: [{deny: socket, when: {domain: AF_AGL}}]}\n", 2, 50,
+		 "unknown value in \"AF_AGL\"", "did you mean \"AF_ALG\"?"},
+		{V "syscalls: {rules: [{deny: socket, when: {domain: 0x100000026}}]}\n", 2, 50,
+		 "the kernel looks at 32 bits of this argument, and the value has more", NULL},
+		{V "syscalls: {rules: [{deny: read, when: {arg0: '& 6 == 8'}}]}\n", 2, 51,
+		 "in the condition \"& 6 == 8\": the value has bits that the mask has not",
+		 "write a value, or a comparison in quotes: \"== 5\", \"!= 5\", \"< 5\", \"<= 5\", "
+		 "\"> 5\", \">= 5\", \"& 0xff == 5\""},
+		{V "syscalls: {rules: [{deny: read, when: {arg0: '< '}}]}\n", 2, 49,
+		 "in the condition \"< \": a value is missing",
+		 "write a value, or a comparison in quotes: \"== 5\", \"!= 5\", \"< 5\", \"<= 5\", "
+		 "\"> 5\", \">= 5\", \"& 0xff == 5\""},
+		{V "syscalls: {rules: [{deny: read, when: {arg0: []}}]}\n", 2, 46,
+		 "\"arg0\" is an empty list", NULL},
+		{V "syscalls: {rules: [{deny: socketcall, abi: x32}]}\n", 2, 27,
+		 "there is no socketcall on the ABIs of this rule", NULL},
 	};
 
 	CHECK_ALL(t, EINVAL);

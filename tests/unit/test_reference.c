@@ -114,7 +114,9 @@ static const char *kind_text(const struct vk_schema_key *row)
 	case VK_KIND_WORD:
 		return NULL;
 	case VK_KIND_WORDS:
-		return row->words == vk_words_mounts ? "list of operations" : "list of rights";
+		return row->words == vk_abi_words    ? "list of ABIs" :
+		       row->words == vk_words_mounts ? "list of operations" :
+						       "list of rights";
 	case VK_KIND_SETS:
 		return "list of names";
 	case VK_KIND_TOPICS:
@@ -133,6 +135,12 @@ static const char *kind_text(const struct vk_schema_key *row)
 		return "list of families";
 	case VK_KIND_CAPABILITIES:
 		return "`all`, `none`, or list of names";
+	case VK_KIND_SYSCALLS:
+		return "list of system calls";
+	case VK_KIND_CONDITIONS:
+		return "map of conditions";
+	case VK_KIND_ERRNO:
+		return "error";
 	case VK_KIND_LATER:
 		return "not in this version";
 	}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* entry.h - the filter for system calls, as the engine and its tests see it. */
+#ifndef VK_ENTRY_H
+#define VK_ENTRY_H
+
+#include "engine.h"
+#include "filter.h"
+
+/* Makes the program for rules. -EOPNOTSUPP: libseccomp cannot express one; -E2BIG. */
+int vk_entry_build(const struct vk_filter *f, struct vk_entry *ret, struct vk_error *e);
+/* Equal filters have equal hashes; 0: none is needed. */
+uint64_t vk_filter_hash(const struct vk_filter *f);
+/* Whether layers may be put in force where @in_force is the filter that members have: 0, and the
+ * filter that they have afterwards; -EOPNOTSUPP: they ask for another. */
+int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+		   uint64_t in_force, uint64_t *ret_hash, struct vk_error *e);
+
+#endif
