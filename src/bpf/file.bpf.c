@@ -284,8 +284,7 @@ int BPF_PROG(vk_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
 SEC("lsm/file_ioctl_compat")
 int BPF_PROG(vk_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
-			     EACCES);
+	return vk_check_ioctl(file, cmd); /* the numbers that it knows are the same there */
 }
 
 SEC("lsm/path_truncate")
