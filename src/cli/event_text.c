@@ -212,6 +212,10 @@ static const char *without_rule(const struct vk_event *ev)
 		       "of the host, and writes none that say what the kernel executes";
 	if (ev->op == VK_OP_FORK)
 		return "the new task could not be made a member";
+	if (ev->op == VK_OP_MOUNT && ev->name_class == VK_NAME_NONE)
+		return "mounting is allowed nowhere, so no file system is made or changed";
+	if (ev->op == VK_OP_IOCTL && ev->err == EPERM)
+		return "a member does not type into a terminal";
 	if (ev->name_class == VK_NAME_LOST)
 		return "what cannot be named is denied";
 	if (ev->err == EXDEV)
