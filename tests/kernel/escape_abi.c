@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Other ways into the kernel: io_uring, 32-bit and x32 system calls, newer variants of open. */
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "live.h"
+#include "ring.h"
 
 #define SECRET "/tmp/k/denied"
 
@@ -21,59 +21,18 @@ static void prepare(void)
 	live_file("/tmp/k/ok", "public");
 }
 
-/* ---- io_uring, without a library ---- */
-
-struct ring {
-	int fd;
-	unsigned int *sq_tail, *sq_mask, *sq_array, *sq_flags, *cq_head, *cq_tail, *cq_mask;
-	struct io_uring_sqe *sqes;
-	struct io_uring_cqe *cqes;
-};
-
-static bool ring_make(struct ring *r, unsigned int flags)
-{
-	struct io_uring_params p = {.flags = flags, .sq_thread_idle = 10000};
-	char *sq, *cq;
-
-	r->fd = (int)syscall(SYS_io_uring_setup, 4, &p);
-	if (r->fd < 0)
-		return false;
-	sq = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_CQ_RING);
-	r->sqes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || r->sqes == MAP_FAILED)
-		return false;
-	r->sq_tail = (void *)(sq + p.sq_off.tail);
-	r->sq_mask = (void *)(sq + p.sq_off.ring_mask);
-	r->sq_array = (void *)(sq + p.sq_off.array);
-	r->sq_flags = (void *)(sq + p.sq_off.flags);
-	r->cq_head = (void *)(cq + p.cq_off.head);
-	r->cq_tail = (void *)(cq + p.cq_off.tail);
-	r->cq_mask = (void *)(cq + p.cq_off.ring_mask);
-	r->cqes = (void *)(cq + p.cq_off.cqes);
-	return true;
-}
+/* ---- io_uring ---- */
 
 /* The result of IORING_OP_OPENAT. */
 static int ring_open(struct ring *r, const char *path, unsigned int sqe_flags, bool polled)
 {
-	unsigned int tail = *r->sq_tail, index = tail & *r->sq_mask;
-	struct io_uring_sqe *sqe = &r->sqes[index];
-	int res;
+	struct io_uring_sqe sqe = {.opcode = IORING_OP_OPENAT,
+				   .flags = (uint8_t)sqe_flags,
+				   .fd = AT_FDCWD,
+				   .addr = (uintptr_t)path,
+				   .open_flags = O_RDONLY | O_CLOEXEC};
+	int res = ring_submit(r, &sqe, polled);
 
-	*sqe = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
-				     .flags = (uint8_t)sqe_flags,
-				     .fd = AT_FDCWD,
-				     .addr = (uintptr_t)path,
-				     .open_flags = O_RDONLY | O_CLOEXEC};
-	r->sq_array[index] = index;
-	__atomic_store_n(r->sq_tail, tail + 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_io_uring_enter, r->fd, polled ? 0 : 1, 1,
-		IORING_ENTER_GETEVENTS | (polled ? IORING_ENTER_SQ_WAKEUP : 0), NULL, 0);
-	while (__atomic_load_n(r->cq_tail, __ATOMIC_SEQ_CST) == *r->cq_head)
-		sched_yield();
-	res = r->cqes[*r->cq_head & *r->cq_mask].res;
-	__atomic_store_n(r->cq_head, *r->cq_head + 1, __ATOMIC_SEQ_CST);
 	if (res >= 0)
 		close(res);
 	return res;
