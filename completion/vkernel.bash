@@ -53,7 +53,7 @@ _vkernel() {
 	fi
 	if [[ $command == policy || $command == help ]] && ((COMP_CWORD == 2)); then
 		if [[ $command == policy ]]; then
-			_vkernel_words check plan list show import groups --help
+			_vkernel_words check plan list show import export groups --help
 		else
 			_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy
 		fi
@@ -91,6 +91,7 @@ _vkernel() {
 		gc) _vkernel_words --dry-run --help ;;
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
 			--help ;;
+		"policy export") _vkernel_words --seccomp --output --help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
 		"policy check" | "policy list" | "policy groups") _vkernel_words --json --help ;;
 		*) _vkernel_words --help ;;

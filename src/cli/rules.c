@@ -107,6 +107,8 @@ static void put_network(const struct sink *s)
 		char types[96] = "";
 		size_t len = 0;
 
+		if (r->err)
+			continue; /* of a rule for system calls, and shown there */
 		for (int t = 1; t < 16 && r->types != 0xffff; t++)
 			if (r->types & 1u << t && len < sizeof(types))
 				len += (size_t)snprintf(types + len, sizeof(types) - len, " %s",
@@ -172,7 +174,7 @@ static void put_switches(const struct sink *s)
 		uint32_t sw = 1u << i;
 		bool deny = s->p->switches_deny & sw, audit = s->p->switches_audit & sw;
 
-		if (s->p->switches_set & sw)
+		if (s->p->switches_set & ~s->p->switches_sys & sw)
 			put(s, sw == VK_SW_USERNS ? "processes" : "kernel", s->p->switch_pos[i],
 			    needs[i], "%s: %s", vk_switch_name(sw),
 			    deny  ? "deny" :
@@ -202,7 +204,9 @@ static void put_syscalls(const struct sink *s)
 		rule.pos = r->pos;
 		rule.hook = r->hook;
 		/* To allow is an exception from what the filter does. */
-		rule.entry = r->verdict.act == VK_SYS_ALLOW ? !open : !r->by_hook || sys->strict;
+		rule.entry = r->verdict.act == VK_SYS_ALLOW ?
+				     !open :
+				     !r->by_hook || sys->strict || sys->def.act != VK_SYS_ALLOW;
 		s->fn(s->p, &rule, s->data);
 	}
 }

@@ -32,6 +32,7 @@ static const struct {
 	{NULL, &cli_policy_list},
 	{NULL, &cli_policy_show},
 	{NULL, &cli_policy_import},
+	{NULL, &cli_policy_export},
 	{NULL, &cli_policy_groups},
 };
 /* clang-format on */

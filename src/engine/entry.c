@@ -286,7 +286,8 @@ static const struct vk_policy *find_cause(const struct vk_policy *p, struct vk_p
 	const struct vk_sys_section *s = &p->sys;
 
 	for (size_t i = 0; s->set && i < s->n_rules; i++) {
-		if (s->rules[i].verdict.act == VK_SYS_ALLOW || (s->rules[i].by_hook && !s->strict))
+		if (s->rules[i].verdict.act == VK_SYS_ALLOW ||
+		    (s->rules[i].by_hook && !s->strict && s->def.act == VK_SYS_ALLOW))
 			continue;
 		*ret_pos = s->rules[i].pos;
 		vk_sys_rule_text(&s->rules[i], text, size);

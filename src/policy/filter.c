@@ -33,7 +33,7 @@ struct ask {
 /* A hook looks after it, and nothing more was asked for. */
 static bool left_to_hook(const struct vk_sys_section *s, const struct vk_sys_rule *rule)
 {
-	return rule->by_hook && !s->strict;
+	return rule->by_hook && !s->strict && s->def.act == VK_SYS_ALLOW;
 }
 
 /* Adds the arguments of @ask that @rule speaks of; see muxed() of explain_syscalls.c. */

@@ -67,4 +67,8 @@ void vk_filter_free(struct vk_filter *f);
 struct vk_sys_verdict vk_filter_run(const struct vk_filter *f, enum vk_abi abi, uint32_t nr,
 				    const uint64_t args[6]);
 
+/* As linux.seccomp of the OCI, in @ret->yaml; what is not in it is in @ret->lost. */
+struct vk_imported;
+int vk_filter_json(const struct vk_filter *filter, struct vk_imported *ret, struct vk_error *e);
+
 #endif

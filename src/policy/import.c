@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* import.c - which importer, and what they share. */
 #include "import.h"
+#include "import_seccomp.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,6 +14,8 @@ const char *const vk_import_kinds[VK_IMPORT_KINDS + 1] = {"seccomp", "oci", "app
 
 /* A kind without an importer cannot be imported by this version. */
 static const vk_importer importers[VK_IMPORT_KINDS] = {
+	[VK_IMPORT_SECCOMP] = vk_import_seccomp,
+	[VK_IMPORT_OCI] = vk_import_oci,
 	[VK_IMPORT_APPARMOR] = vk_import_apparmor,
 };
 

@@ -195,6 +195,7 @@ struct vk_scope_setting {
  * @switches_set: VK_SW_* bits that the document mentions
  * @switches_deny: of those, the denied ones
  * @switches_audit: of those, the allowed but reported ones
+ * @switches_sys: those that only rules for system calls ask for
  * @switch_pos: where, by bit number
  * @sys:      `syscalls:`
  */
@@ -227,6 +228,7 @@ struct vk_policy {
 	uint32_t switches_set;
 	uint32_t switches_deny;
 	uint32_t switches_audit;
+	uint32_t switches_sys;
 	struct vk_pos switch_pos[8];
 	struct vk_sys_section sys;
 };

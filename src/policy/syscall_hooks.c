@@ -121,6 +121,8 @@ static void lower(struct vk_policy *policy, size_t row, enum vk_sys_act act)
 	/* What the policy itself says of the facility stands, unless it says less. */
 	if (!(policy->switches_set & hooks[row].what) || act == VK_SYS_DENY)
 		policy->switch_pos[__builtin_ctz(hooks[row].what)] = pos;
+	if (!(policy->switches_set & hooks[row].what))
+		policy->switches_sys |= hooks[row].what;
 	policy->switches_set |= hooks[row].what;
 	if (act == VK_SYS_DENY)
 		policy->switches_deny |= hooks[row].what;
@@ -181,7 +183,9 @@ int vk_syscalls_lower(struct vk_parser *p)
 	struct vk_policy *policy = p->policy;
 	int r = 0;
 
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+	/* Under a list of what is allowed there is a filter anyway. */
+	for (size_t i = 0;
+	     policy->sys.def.act == VK_SYS_ALLOW && i < sizeof(hooks) / sizeof(hooks[0]); i++) {
 		lower(policy, i, VK_SYS_DENY);
 		if (hooks[i].by == BY_SWITCH)
 			lower(policy, i, VK_SYS_AUDIT);

@@ -81,3 +81,73 @@ setup() {
 	has "cannot read the included file nothing"
 	has "--include"
 }
+
+@test "import: a seccomp profile, and what it loses" {
+	cat >profile.json <<'END'
+{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38,
+ "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}],
+ "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+ "syscalls": [
+  {"names": ["read", "write", "no_such_call"], "action": "SCMP_ACT_ALLOW"},
+  {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]},
+  {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "99.0"}},
+  {"names": ["mount"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
+  {"names": ["acct"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1, "excludes": {"caps": ["CAP_SYS_PACCT"]}}]}
+END
+	run "$vkernel" policy import -o out.yaml --name demo --kernel 6.1 profile.json
+	is 0 'SECCOMP_FILTER_FLAG_LOG: a flag of the filter; filters of ours have none
+no_such_call: no call of this name is known; "unknown" decides
+SCMP_ACT_ALLOW of ptrace: for kernels from 99.0 on
+SCMP_ACT_ALLOW of mount: for containers with CAP_SYS_ADMIN'
+	run cat out.yaml
+	is 0 'vkernel: 1
+name: demo
+description: made of a seccomp profile by vkernel policy import
+syscalls:
+  default: deny
+  unknown: deny
+  errno: ENOSYS
+  abis: [x86-64, ia32]
+  other-abis: kill
+  allow:
+    [read, write]
+  rules:
+    - {allow: socket, when: {arg0: "!= 0x28"}}
+    - {deny: acct, errno: EPERM}'
+	run "$vkernel" policy import -o all.yaml --capabilities all --kernel 99.1 profile.json
+	has "SCMP_ACT_ERRNO of acct: for containers without CAP_SYS_PACCT"
+	run "$vkernel" why -p all.yaml syscall mount
+	[ "$status" -eq 0 ]
+}
+
+@test "import: a config.json without a profile, and what is not JSON" {
+	echo '{"ociVersion": "1.0.2", "linux": {}}' >config.json
+	run "$vkernel" policy import -o out.yaml config.json
+	is 1 "vkernel: config.json: linux.seccomp is not there
+  the container has no seccomp profile, so there is nothing to import"
+	printf '{"defaultAction": \n "SCMP_ACT_ALLOW",,}\n' >broken.json
+	run "$vkernel" policy import -o out.yaml broken.json
+	[ "$status" -eq 1 ]
+	has "vkernel: broken.json:2:"
+	has "not JSON"
+}
+
+@test "export: a profile that says what the policy says, hooks or not" {
+	cat >web.yaml <<'END'
+vkernel: 1
+files: {default: allow}
+syscalls:
+  deny: [bpf, "600"]
+  rules:
+    - {deny: socket, when: {domain: AF_ALG}, errno: EAFNOSUPPORT}
+END
+	sed -i 's/, "600"/, 500/' web.yaml
+	run "$vkernel" policy export --seccomp -o out.json web.yaml
+	is 0 "web.yaml:2:18: files: seccomp knows system calls only
+system call 500: the format has names only"
+	valid_json <out.json
+	run grep -c '"errnoRet": 97' out.json
+	is 0 1
+	run grep -c '"names": \["bpf"\], "action": "SCMP_ACT_ERRNO", "errnoRet": 1' out.json
+	is 0 1
+}
