@@ -91,26 +91,71 @@ static int parse_perms(struct aa *a, const struct aa_rule *rule, const char *wor
 	return 0;
 }
 
-/* Kinds of patterns share an item if they get the same rights. */
+/* Whether the last component is a name, and no pattern of names. */
+static bool ends_in_name(const char *glob)
+{
+	unsigned int depth = 0;
+	const char *last = glob;
+
+	for (const char *s = glob; *s; s++) {
+		if (*s == '\\' && s[1])
+			s++;
+		else if (*s == '/' && !depth)
+			last = s;
+		depth += *s == '{';
+		depth -= *s == '}' && depth;
+	}
+	return !strpbrk(last, "*?[");
+}
+
+/* The paths of one kind; of directories those that end in a name, or those that do not. */
+static int add_kind(struct aa *a, const struct aa_rule *rule, enum vk_action action,
+		    uint32_t rights, const struct aa_paths *paths, unsigned int kinds, bool named)
+{
+	struct aa_strings globs = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < paths->n; i++)
+		if (paths->v[i].kinds == kinds &&
+		    (kinds != AA_DIR || ends_in_name(paths->v[i].glob) == named))
+			r = aa_add_string(a, &globs, paths->v[i].glob);
+	if (r == 0)
+		r = aa_add_item(a, &a->files, action, rights, globs, rule->at);
+	return r < 0 ? r : globs.n > 0;
+}
+
+#define DIR_ONLY (VK_R_MKDIR | VK_R_RMDIR)
+
+/*
+ * Kinds of patterns share an item if they get the same rights. To read the directories of a
+ * pattern would be to read the files that it matches, so that is not granted: "/" followed by any
+ * names is a common way to permit to look around.
+ */
 static int add_paths(struct aa *a, const struct aa_rule *rule, enum vk_action action,
 		     unsigned int perms, const struct aa_paths *paths)
 {
 	for (unsigned int kinds = AA_FILE; kinds <= (AA_FILE | AA_DIR); kinds++) {
-		uint32_t rights = rights_of(perms, kinds, action == VK_ACTION_DENY);
-		struct aa_strings globs = {0};
-		int r = 0;
+		uint32_t rights = rights_of(perms, kinds, action == VK_ACTION_DENY), some = rights;
+		bool allow = action == VK_ACTION_ALLOW;
+		int r = add_kind(a, rule, action, rights, paths, kinds, true), unnamed = 0;
 
-		for (size_t i = 0; r == 0 && i < paths->n; i++)
-			if (paths->v[i].kinds == kinds)
-				r = aa_add_string(a, &globs, paths->v[i].glob);
-		if (r == 0)
-			r = aa_add_item(a, &a->files, action, rights, globs, rule->at);
-		if (r < 0)
-			return r;
-		if (globs.n && action != VK_ACTION_AUDIT && kinds != (AA_FILE | AA_DIR) &&
-		    perms & (AA_R | AA_W))
-			aa_general(a, action == VK_ACTION_DENY ? AA_G_DENY_KIND : AA_G_KIND,
-				   rule->at);
+		if (allow)
+			some &= DIR_ONLY;
+		if (r >= 0 && kinds == AA_DIR)
+			unnamed = add_kind(a, rule, action, some, paths, kinds, false);
+		if (r < 0 || unnamed < 0)
+			return r < 0 ? r : unnamed;
+		if (unnamed && some != rights) {
+			int said = aa_report(a, rule, some ? AA_NARROWER : AA_LOST,
+					     "directories by pattern are made and removed, and "
+					     "not read or changed: it would count for files");
+
+			if (said < 0)
+				return said;
+		}
+		if (action != VK_ACTION_AUDIT && kinds != (AA_FILE | AA_DIR) &&
+		    (r || (unnamed && !allow)) && perms & (AA_R | AA_W))
+			aa_general(a, allow ? AA_G_KIND : AA_G_DENY_KIND, rule->at);
 	}
 	return 0;
 }

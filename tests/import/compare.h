@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #define CMP_PATH 512
+#define APPARMOR_DIR "/etc/apparmor.d"
 
 /* X(id, word, object): what is at the first path before; two: a second name, with nothing at it. */
 #define CMP_OPS(X)                                                                                 \
@@ -41,6 +42,7 @@
 	X(UNIX_BIND, "unix-bind", CMP_AT_NOTHING, false)                                           \
 	X(UNIX_CONNECT, "unix-connect", CMP_AT_SOCKET, false)                                      \
 	X(SOCKET, "socket", CMP_AT_NONE, false)                                                    \
+	X(LOCK, "lock", CMP_AT_FILE, false)                                                        \
 	X(INET, "bind and connect", CMP_AT_NONE, false)                                            \
 	X(ABSTRACT, "abstract name", CMP_AT_NONE, false)                                           \
 	X(CAPABLE, "capability", CMP_AT_NONE, false)                                               \
@@ -106,6 +108,17 @@ void cmp_clean(const struct cmp_call *c);
 void cmp_perform(struct cmp_call *c);
 /* Capabilities that cmp_perform() can use alone; -1 at the end. */
 extern const int cmp_caps[];
+
+/* ---- profiles.c ---- */
+
+/* The text, allocated; NULL: it cannot be read. */
+char *cmp_read_file(const char *path);
+/* A vk_include_fn that hands all texts to cmp_names_text(). */
+int cmp_include(const char *name, char **ret_text, size_t *ret_len, void *data);
+/* What dockerd loads; NULL: there is no dockerd. */
+char *cmp_docker_template(void);
+/* Takes the flag "complain" out. */
+void cmp_enforce(char *text);
 
 /* ---- names.c ---- */
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -220,6 +221,13 @@ static int memory_call(void)
 	return 0;
 }
 
+static int lock_call(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : flock(fd, LOCK_SH);
+}
+
 static int unix_call(const char *name, bool connects)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -343,6 +351,8 @@ static int call(const struct cmp_call *c)
 	case CMP_EXEC:
 	case CMP_SCRIPT:
 		return execve(p, argv, argv); /* a text: ENOEXEC */
+	case CMP_LOCK:
+		return lock_call(p);
 	case CMP_MEMORY:
 		return memory_call();
 	case CMP_MMAP:

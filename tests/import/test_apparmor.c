@@ -20,7 +20,6 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +31,6 @@
 #include "live.h"
 #include "parse.h"
 
-#define APPARMOR_DIR "/etc/apparmor.d"
 #define PROFILE_FILE "/tmp/compare.profile"
 #define NEW_ROOT "/tmp/compare-root"
 #define MAX_FAILURES 25
@@ -43,6 +41,9 @@ enum { BARE, APPARMOR, MEMBER, WORKERS };
 enum reason {
 	KIND,
 	DENY_KIND,
+	DIRECTORIES,
+	LOCKS,
+	PEERS,
 	MAPPED,
 	STAYS,
 	RENAME_GAINS,
@@ -60,6 +61,9 @@ enum reason {
 static const char *const said[REASONS] = {
 	[KIND] = "wider: a pattern for files counts for directories of that name",
 	[DENY_KIND] = "narrower: what a deny rule says of files counts for directories",
+	[DIRECTORIES] = "directories by pattern are made and removed, and not read or changed",
+	[LOCKS] = "wider: file locks (k) are not restricted",
+	[PEERS] = "not carried over: ptrace",
 	[MAPPED] = "wider: a program that may be executed may be mapped",
 	[STAYS] = "the program stays under this policy; AppArmor wants the profile",
 	[RENAME_GAINS] = "narrower: a file is renamed or linked only to a name that gives no right",
@@ -105,111 +109,6 @@ struct compare {
 
 /* ---- profiles ---- */
 
-static char *read_file(const char *path)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t room = 0;
-
-	if (f && getdelim(&text, &room, '\0', f) < 0) {
-		free(text);
-		text = strdup("");
-	}
-	return text;
-}
-
-static int include(const char *name, char **ret_text, size_t *ret_len, void *data)
-{
-	_cleanup_free_ char *path = NULL;
-	struct dirent **entries;
-	struct stat st;
-	size_t size;
-	int n;
-
-	(void)data;
-	if (asprintf(&path, "%s%s%s", *name == '/' ? "" : APPARMOR_DIR, *name == '/' ? "" : "/",
-		     name) < 0)
-		return -ENOMEM;
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode)) {
-		*ret_text = read_file(path);
-		if (!*ret_text)
-			return -errno;
-		*ret_len = strlen(*ret_text);
-		cmp_names_text(*ret_text);
-		return 0;
-	}
-	FILE *f = open_memstream(ret_text, &size);
-
-	n = scandir(path, &entries, NULL, alphasort);
-	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *file = NULL, *text = NULL;
-
-		if (entries[i]->d_name[0] != '.' &&
-		    asprintf(&file, "%s/%s", path, entries[i]->d_name) > 0)
-			text = read_file(file);
-		if (text)
-			fprintf(f, "%s\n", text);
-		free(entries[i]);
-	}
-	free(entries);
-	fclose(f);
-	*ret_len = size;
-	cmp_names_text(*ret_text);
-	return 0;
-}
-
-/* The template that dockerd loads when it starts, filled in as it does. */
-static char *docker_template(void)
-{
-	static const char head[] = "profile {{.Name}} flags=";
-	_cleanup_free_ char *binary = NULL, *copy = NULL;
-	_cleanup_close_ int fd = open("/usr/sbin/dockerd", O_RDONLY | O_CLOEXEC);
-	char *start, *end, *out = NULL, *save = NULL;
-	struct stat st;
-	size_t size;
-	FILE *f;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return NULL;
-	char *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	ASSERT(map != MAP_FAILED);
-	start = memmem(map, (size_t)st.st_size, head, sizeof(head) - 1);
-	end = start ? memmem(start, 8192, "\n}\n", 3) : NULL;
-	ASSERT(end);
-	copy = strndup(start, (size_t)(end - start) + 3);
-	munmap(map, (size_t)st.st_size);
-	f = open_memstream(&out, &size);
-	fputs("#include <tunables/global>\n", f);
-	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *open;
-
-		if (line[strspn(line, " ")] == '{')
-			continue; /* a directive of the template */
-		while ((open = strstr(line, "{{"))) {
-			*open = '\0';
-			fprintf(f, "%s%s", line,
-				strncmp(open + 2, ".Daemon", 7) == 0 ? "unconfined" :
-								       "docker-default");
-			line = strstr(open + 2, "}}") + 2;
-		}
-		fprintf(f, "%s\n", line);
-		if (strchr(line, '{') && strstr(line, "mediate_deleted"))
-			fputs("  #include <abstractions/base>\n", f);
-	}
-	fclose(f);
-	return out;
-}
-
-/* In enforce mode, whatever the text says. */
-static void enforce(char *text)
-{
-	for (char *at; (at = strstr(text, "complain"));)
-		memcpy(at, "audit   ", 8);
-}
-
 static int run(const char *command)
 {
 	int status = system(command);
@@ -221,7 +120,7 @@ static int run(const char *command)
 static struct vk_policy *load(struct compare *c, const char *text)
 {
 	struct vk_import_from from = {
-		.file = "profile", .text = text, .len = strlen(text), .include = include};
+		.file = "profile", .text = text, .len = strlen(text), .include = cmp_include};
 	struct vk_policy *policy = NULL;
 	const struct vk_policy *layer;
 	struct vk_error e = {0};
@@ -390,6 +289,22 @@ static int other_kind(struct compare *c, const struct cmp_call *call)
 	return -1;
 }
 
+static int on_apparmor(struct compare *c, enum cmp_op op, const char *path)
+{
+	struct cmp_call call = {.op = op};
+
+	snprintf(call.path, sizeof(call.path), "%s", path);
+	return perform(c, APPARMOR, &call);
+}
+
+static bool reported(const struct compare *c, enum reason why)
+{
+	for (size_t i = 0; i < c->made.n_lost; i++)
+		if (strstr(c->made.lost[i], said[why]))
+			return true;
+	return false;
+}
+
 /* What AppArmor denies and the policy permits. */
 static enum reason explain_wider(struct compare *c, const struct cmp_call *call)
 {
@@ -402,6 +317,10 @@ static enum reason explain_wider(struct compare *c, const struct cmp_call *call)
 		return STAYS;
 	if (call->op == CMP_INSPECT && !call->other)
 		return INSPECT;
+	/* What may be locked under its new name, and could not under the old one, has gained. */
+	if (call->op == CMP_LINK && !denied(on_apparmor(c, CMP_LOCK, call->to)) &&
+	    denied(on_apparmor(c, CMP_LOCK, call->path)))
+		return LOCKS;
 	other = other_kind(c, call);
 	return other >= 0 && !denied(other) ? KIND : REASONS;
 }
@@ -438,15 +357,14 @@ static enum reason explain_narrower(struct compare *c, const struct cmp_call *ca
 		return LABELS;
 	if (call->op == CMP_SIGNAL && call->other && call->b == 0)
 		return SIGNAL_SET;
+	if ((call->op == CMP_PTRACE || call->op == CMP_INSPECT) && call->other)
+		return PEERS;
+	/* Of directories that the kernel made there is no file to compare with. */
+	if (cmp_object(call->op) == CMP_AT_DIR && reported(c, DIRECTORIES) &&
+	    (denied(other_kind(c, call)) ||
+	     (call->op == CMP_LIST && other_kind(c, call) < 0 && !(from & VK_R_READ))))
+		return DIRECTORIES;
 	return denied(other_kind(c, call)) ? DENY_KIND : REASONS;
-}
-
-static bool reported(const struct compare *c, enum reason why)
-{
-	for (size_t i = 0; i < c->made.n_lost; i++)
-		if (strstr(c->made.lost[i], said[why]))
-			return true;
-	return false;
 }
 
 static void describe(const struct cmp_call *call, char *buf, size_t size)
@@ -652,7 +570,7 @@ static void run_profile(const char *name, char *text)
 	pid_t pid;
 
 	ASSERT(text);
-	enforce(text);
+	cmp_enforce(text);
 	struct vk_policy *policy = load(&c, text);
 
 	layer = policy;
@@ -684,22 +602,22 @@ static void run_profile(const char *name, char *text)
 
 COMPARE(docker_default_of_dockerd)
 {
-	run_profile("docker-default", docker_template());
+	run_profile("docker-default", cmp_docker_template());
 }
 
 COMPARE(docker_default_of_the_benchmark)
 {
-	run_profile("vkernel-bench-docker", read_file("bench/docker-default.apparmor"));
+	run_profile("vkernel-bench-docker", cmp_read_file("bench/docker-default.apparmor"));
 }
 
 COMPARE(a_service)
 {
-	run_profile("service", read_file("tests/import/profiles/service"));
+	run_profile("service", cmp_read_file("tests/import/profiles/service"));
 }
 
 COMPARE(patterns)
 {
-	run_profile("patterns", read_file("tests/import/profiles/patterns"));
+	run_profile("patterns", cmp_read_file("tests/import/profiles/patterns"));
 }
 
 /* Others, on request. */
@@ -723,7 +641,7 @@ TEST(profiles_of_the_directory_that_was_named, .timeout = 3000)
 		pid = fork();
 		if (pid == 0) {
 			live_setup();
-			run_profile(entries[i]->d_name, read_file(path));
+			run_profile(entries[i]->d_name, cmp_read_file(path));
 			live_teardown();
 			_exit(0);
 		}

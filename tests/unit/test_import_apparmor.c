@@ -199,6 +199,15 @@ TEST(directories_end_in_a_slash)
 	CHECK_FILES("/a/** rw,",
 		    "    - {allow: [read, write, create, unlink, rename, symlink, mkdir, rmdir, "
 		    "mknod, chmod, chown], path: /a/**} # p:3\n");
+	/* By pattern, they would be files as well. */
+	CHECK_FILES("/**/ r,", "");
+	CHECK_FILES("/a/*/ rw,", "    - {allow: [mkdir, rmdir], path: /a/*} # p:3\n");
+	CHECK_FILES("/a/*/b/ r,", "    - {allow: [read], path: /a/*/b} # p:3\n");
+	CHECK_FILES("/a/{b,c*}/ r,", "    - {allow: [read], path: /a/b} # p:3\n");
+	CHECK_LOST("/**/ r,",
+		   "p:3: not carried over: /**/ r: directories by pattern are made and removed, "
+		   "and not read or changed: it would count for files");
+	CHECK_FILES("deny /a/*/ r,", "    - {deny: [read, rename], path: /a/*} # p:3\n");
 	CHECK_FILES("/a/{,b} r,", "    - {allow: [read], path: /a/b} # p:3\n"
 				  "    - {allow: [read], path: /a} # p:3\n");
 	CHECK_FILES("/a/{*,b} r,", "    - {allow: [read], path: [/a/*, /a/b]} # p:3\n"
