@@ -331,3 +331,12 @@ int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers,
 			   "plan\" lists them)");
 	return -EOPNOTSUPP;
 }
+
+bool vk_entry_same(const struct vk_policy *const *a, size_t n_a, const struct vk_policy *const *b,
+		   size_t n_b)
+{
+	_cleanup_filter_ struct vk_filter fa = {.coarse = -1}, fb = {.coarse = -1};
+
+	return vk_filter_make(a, n_a, &fa, NULL) == 0 && vk_filter_make(b, n_b, &fb, NULL) == 0 &&
+	       fa.needed == fb.needed && (!fa.needed || vk_filter_hash(&fa) == vk_filter_hash(&fb));
+}

@@ -15,4 +15,8 @@ uint64_t vk_filter_hash(const struct vk_filter *f);
 int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
 		   uint64_t in_force, uint64_t *ret_hash, struct vk_error *e);
 
+/* Whether two stacks of layers need the same filter. */
+bool vk_entry_same(const struct vk_policy *const *a, size_t n_a, const struct vk_policy *const *b,
+		   size_t n_b);
+
 #endif

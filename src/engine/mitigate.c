@@ -11,6 +11,7 @@
  * Instances with the same layers, like containers of one image, have the same ones afterwards too:
  * the new layers are compiled and loaded once, and put in force in each with one store.
  */
+#include "entry.h"
 #include "internal.h"
 
 #include <string.h>
@@ -233,6 +234,19 @@ static bool is_in(const struct group *g, const struct vk_row *row)
 
 typedef void (*report_fn)(const char *name, int sets, const struct vk_error *e, void *data);
 
+/* A rule set that asks for no other filter changes nothing about one that was left out before. */
+static int load_plan(struct vk_engine *eng, uint32_t id, const struct plan *p, struct vk_loaded *l,
+		     struct vk_error *e)
+{
+	bool degraded = eng->degraded;
+	int r;
+
+	eng->degraded |= vk_entry_same(vk_layers_const(&p->old), p->old.n, p->layers, p->n);
+	r = vk_layers_load(eng, p->layers, p->n, eng->rows[id].entry, l, e);
+	eng->degraded = degraded;
+	return r;
+}
+
 /* Changes all instances of @wanted that are equal to @id, and takes them out of it. */
 static int change_group(struct vk_engine *eng, uint32_t id, uint8_t *wanted,
 			const struct vk_mitigation *m, report_fn fn, void *data)
@@ -245,7 +259,7 @@ static int change_group(struct vk_engine *eng, uint32_t id, uint8_t *wanted,
 	int r = make_plan(eng, id, m, &p, &e), failed = 0;
 
 	if (r == 0 && p.changed)
-		r = vk_layers_load(eng, p.layers, p.n, eng->rows[id].entry, &l, &e);
+		r = load_plan(eng, id, &p, &l, &e);
 	for (; id < VK_INSTANCES; id++) {
 		if (!wanted[id] || !is_in(&g, &eng->rows[id]))
 			continue;

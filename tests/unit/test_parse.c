@@ -411,7 +411,7 @@ TEST(sets_that_do_not_exist)
 		{V "use: container-defualt\n", 2, 6, "unknown rule set \"container-defualt\"",
 		 "did you mean \"container-default\"?"},
 		{V "use: [foo]\n", 2, 7, "unknown rule set \"foo\"",
-		 "known here: container-default, dirty-frag, foreign-mounts, nf-tables, nginx, "
+		 "known here: container-default, dirty-frag, dirty-pipe, foreign-mounts, nf-tables, nginx, "
 		 "no-af-alg, no-fs-context, no-io-uring, no-userns, protect-kernel-files, "
 		 "release-agent, runtime-sockets, shocker"},
 	};
