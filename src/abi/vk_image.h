@@ -11,8 +11,8 @@
  *
  * The automaton. A state is an "entry", a u16; its row starts at rows + entry * VK_ROW_UNIT and
  * is image.stride bytes long (a multiple of VK_ROW_UNIT). Column 0 of a row is the index of the
- * state's verdict in image.verdicts; column c (1..image.classes) is the entry that follows on a
- * byte of class c. image.class_of[byte] is the class times two, that is, the byte offset of the
+ * state's verdict in image.verdicts, and flags (VK_ROW_*) that say that walking on is needless;
+ * column c (1..image.classes) is the entry that follows on a byte of class c. image.class_of[byte] is the class times two, that is, the byte offset of the
  * column, so that one step is
  *
  *	entry = *(u16 *)(rows + entry * VK_ROW_UNIT + class_of[byte])
@@ -45,6 +45,11 @@
 #define VK_NETLINK 32 /* protocols of AF_NETLINK: all that the kernel can have */
 #define VK_MAX_LAYERS 8
 #define VK_MAX_COMPONENTS 32 /* policies in one image: layers plus the sets they use */
+
+/* Column 0 of a row. */
+#define VK_ROW_VERDICT 0x1ffu /* index of the verdict */
+#define VK_ROW_SETTLED 0x8000u /* no byte but '/' leaves this state */
+#define VK_ROW_FINAL 0x4000u /* no byte at all leaves it */
 
 /* Size classes of the map value that holds an image: the largest entry of each. */
 #define VK_SMALL_ENTRY 0x7ffu

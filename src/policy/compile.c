@@ -42,6 +42,18 @@ static int too_big(const struct nfa *a, struct vk_error *e, const char *message)
 	return nfa_blame(a, longest, n, e, message, "; the longest patterns are ");
 }
 
+/* The flags of a state; names hold every byte but NUL. */
+static uint16_t settled(const struct dfa *d, size_t state)
+{
+	uint16_t flags = VK_ROW_SETTLED | VK_ROW_FINAL;
+
+	for (size_t b = 1; b < 256; b++) {
+		if (d->next[state * d->classes + d->class_of[b]] != state)
+			flags &= b == '/' ? ~VK_ROW_FINAL : 0;
+	}
+	return flags;
+}
+
 static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image **ret,
 		     struct vk_error *e)
 {
@@ -80,7 +92,7 @@ static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image *
 	for (size_t s = 0; s < d->n; s++) {
 		uint16_t *row = (uint16_t *)((char *)img + VK_IMAGE_HEADER + s * stride);
 
-		row[0] = d->verdict[s];
+		row[0] = d->verdict[s] | settled(d, s);
 		for (size_t c = 0; c < d->classes; c++)
 			row[c + 1] = (uint16_t)(d->next[s * d->classes + c] * units);
 	}

@@ -21,14 +21,17 @@ uint16_t vk_image_state(const struct vk_image *img, const char *name)
 
 	if (strcmp(name, "/") == 0)
 		return entry;
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
+		if (row(img, entry)[0] & (*p == '/' ? VK_ROW_FINAL : VK_ROW_SETTLED))
+			continue;
 		entry = row(img, entry)[img->class_of[*p] / 2];
+	}
 	return entry;
 }
 
 struct vk_verdict vk_image_match(const struct vk_image *img, const char *name)
 {
-	return img->verdicts[row(img, vk_image_state(img, name))[0]];
+	return img->verdicts[row(img, vk_image_state(img, name))[0] & VK_ROW_VERDICT];
 }
 
 bool vk_image_same_future(const struct vk_image *img, uint16_t a, uint16_t b)
@@ -36,7 +39,7 @@ bool vk_image_same_future(const struct vk_image *img, uint16_t a, uint16_t b)
 	const uint16_t *x = row(img, a), *y = row(img, b);
 	size_t slash = img->class_of['/'] / 2;
 
-	return x[0] == y[0] && x[slash] == y[slash];
+	return ((x[0] ^ y[0]) & VK_ROW_VERDICT) == 0 && x[slash] == y[slash];
 }
 
 static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
@@ -141,6 +144,19 @@ static bool net_ok(const struct vk_net_rule *r)
 	       r->port_lo <= r->port_hi && (r->family == 0 || bits);
 }
 
+/* A flag that is not true would end a walk too early. */
+static bool flags_ok(const struct vk_image *img, uint16_t entry)
+{
+	const uint16_t *r = row(img, entry);
+
+	for (size_t b = 1; b < 256; b++) {
+		if (r[img->class_of[b] / 2] != entry &&
+		    r[0] & (b == '/' ? VK_ROW_FINAL : VK_ROW_FINAL | VK_ROW_SETTLED))
+			return false;
+	}
+	return !(r[0] & VK_ROW_FINAL) || r[0] & VK_ROW_SETTLED;
+}
+
 int vk_image_validate(const void *buf, size_t len)
 {
 	const struct vk_image *img = buf;
@@ -165,7 +181,7 @@ int vk_image_validate(const void *buf, size_t len)
 	for (uint32_t e = 0; e <= img->max_entry; e += img->stride / VK_ROW_UNIT) {
 		const uint16_t *r = row(img, (uint16_t)e);
 
-		if (r[0] >= img->n_verdicts)
+		if ((r[0] & VK_ROW_VERDICT) >= img->n_verdicts || !flags_ok(img, (uint16_t)e))
 			return -EINVAL;
 		for (size_t c = 1; c <= img->classes; c++) {
 			if (!entry_ok(img, r[c]))
