@@ -218,22 +218,18 @@ _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
 
 /*
  * Caches. Lock-free and written from any CPU, so an entry may be a mixture of two writers. Each
- * holds its stamps and data in clear and its keys XORed with a mix of those: keys of one writer
- * under data or stamps of another never match.
+ * holds its data in clear and its keys XORed with a mix of data and stamp: keys of one writer under
+ * data or stamp of another never match.
  */
 struct vk_member_slot {
-	__u64 key; /* task address ^ mix of data, plus the task's start time */
-	__u64 data; /* instance id << 32 | membership generation */
+	__u64 key; /* task address ^ mix of data */
+	__u64 data; /* byte offset in vk_instances << 32 | membership generation */
 };
 struct vk_name_slot {
-	__u64 inode;
 	__u64 dentry;
 	__u64 mnt;
-	__u64 stamp1; /* vk_instance.rule */
-	__u64 stamp2; /* (moves of directories + generation of the inode's bucket) << 32, plus
-		       * mount events of the namespace */
 	__u64 data;
-	__u64 pad[2]; /* a cache line, and cheap to find */
+	__u64 pad; /* two slots a cache line */
 };
 
 /* One line of the member list (iterator vk_list). */

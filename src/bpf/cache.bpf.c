@@ -3,10 +3,10 @@
  * cache.bpf.c - what makes names and their cached rights stale.
  *
  * These run for every task, member or not: anyone's rename changes names. None of them decides
- * anything.
+ * anything. Those that watch a function run under a spin lock of it, so no task preempts another
+ * in the middle of them, upon which the kernel would skip the second.
  */
 
-/* Both run inside rename_lock and the dentries' d_seq; no task can preempt them half-way. */
 SEC("fentry/__d_move")
 int BPF_PROG(vk_move_enter, struct dentry *dentry, struct dentry *target, bool exchange)
 {
@@ -14,45 +14,71 @@ int BPF_PROG(vk_move_enter, struct dentry *dentry, struct dentry *target, bool e
 	return 0;
 }
 
-static __always_inline void vk_inode_changed(struct inode *inode)
+static __always_inline void vk_dentry_changed(struct dentry *dentry)
 {
-	__sync_fetch_and_add(&vk_inode_gen[vk_inode_bucket(vk_key(inode))], 1);
+	__sync_fetch_and_add(vk_dentry_gen_of(vk_dentry_hash(vk_key(dentry))), 1);
+}
+
+static __always_inline void vk_moved(struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+
+	vk_dentry_changed(dentry);
+	if (inode && S_ISDIR(inode->i_mode))
+		__sync_fetch_and_add(&vk_dir_gen, 1);
 }
 
 SEC("fexit/__d_move")
 int BPF_PROG(vk_move_leave, struct dentry *dentry, struct dentry *target, bool exchange)
 {
-	struct inode *inode = dentry->d_inode, *other = target->d_inode;
-
-	if (inode) {
-		vk_inode_changed(inode);
-		if (S_ISDIR(inode->i_mode))
-			__sync_fetch_and_add(&vk_dir_gen, 1);
-	}
-	if (other) {
-		vk_inode_changed(other);
-		if (S_ISDIR(other->i_mode))
-			__sync_fetch_and_add(&vk_dir_gen, 1);
-	}
+	vk_moved(dentry);
+	vk_moved(target);
 	__sync_fetch_and_add(&vk_move_end, 1);
 	return 0;
 }
 
-/* The address of an inode is about to be reused. */
-SEC("fentry/security_inode_free")
-int BPF_PROG(vk_inode_free, struct inode *inode)
+/*
+ * Before a dentry becomes that of a file. Its address may have been another's before, which was
+ * freed after all programs that had seen it ended.
+ */
+SEC("lsm/d_instantiate")
+int BPF_PROG(vk_instantiate, struct dentry *dentry, struct inode *inode)
 {
-	vk_inode_changed(inode);
+	vk_dentry_changed(dentry);
 	return 0;
 }
 
-/* After a file got a second name, its cached rights may be those of the wrong one. */
-SEC("fexit/vfs_link")
-int BPF_PROG(vk_linked, struct dentry *old_dentry)
+/*
+ * What moves the names of mounts: attaching one, wherever; detaching; a new one at an address that
+ * was another's. The function that attaches has two names.
+ */
+static __always_inline int vk_mounts_changed(void)
 {
-	struct inode *inode = old_dentry->d_inode;
-
-	if (inode)
-		vk_inode_changed(inode);
+	__sync_fetch_and_add(&vk_dir_gen, 1);
 	return 0;
+}
+
+SEC("fexit/__attach_mnt")
+int BPF_PROG(vk_mount_attached)
+{
+	return vk_mounts_changed();
+}
+
+/* The same since 6.17. */
+SEC("fexit/make_visible")
+int BPF_PROG(vk_mount_visible)
+{
+	return vk_mounts_changed();
+}
+
+SEC("fexit/umount_tree")
+int BPF_PROG(vk_mount_detached)
+{
+	return vk_mounts_changed();
+}
+
+SEC("fexit/alloc_vfsmnt")
+int BPF_PROG(vk_mount_made)
+{
+	return vk_mounts_changed();
 }

@@ -209,12 +209,12 @@ static __always_inline int vk_judge(struct vk_call *c, u32 op, u32 want, u64 rig
 static __always_inline bool vk_begin(struct vk_call *c)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 vki = vk_current_vki(task);
+	u32 place = vk_current_place(task);
 
-	if (!vki)
+	if (!place)
 		return false;
 	c->task = task;
-	c->inst = vk_instance_at(vki);
+	c->inst = vk_instance_placed(place);
 	c->rule = vk_read_once(c->inst->rule);
 	c->img = NULL;
 	c->mask = 0;

@@ -134,7 +134,7 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 	if (!S_ISDIR(inode->i_mode))
 		return vk_judge(c, VK_OP_RENAME, (u32) new, old, EXDEV, to_dentry, mnt);
 	if (VK_NAME_CLASS(from) == VK_NAME_CLASS(to) &&
-	    vk_column(c, from, 0) == vk_column(c, to, 0) &&
+	    !((vk_column(c, from, 0) ^ vk_column(c, to, 0)) & VK_ROW_VERDICT) &&
 	    vk_column(c, from, slash) == vk_column(c, to, slash))
 		return 0; /* allow: the same rights, and the same future below */
 	return vk_judge(c, VK_OP_RENAME, VK_R_RENAME, 0, EXDEV, to_dentry, mnt);

@@ -17,53 +17,8 @@ static __always_inline int vk_check_file(struct dentry *dentry, struct vfsmount 
 	return vk_judge(&c, op, want, vk_file_rights(&c, dentry, mnt), err, dentry, mnt);
 }
 
-/* A check whose subject is known already. */
-static __always_inline void vk_resume(struct vk_call *c, u32 vki, u64 rule)
-{
-	c->task = bpf_get_current_task_btf();
-	c->inst = vk_instance_at(vki);
-	c->rule = rule;
-	c->img = NULL;
-	c->mask = 0;
-}
-
-static __noinline u64 vk_open_miss(struct dentry *dentry, struct vfsmount *mnt, u64 rule, u64 names,
-				   u32 vki)
-{
-	struct vk_call c;
-
-	vk_resume(&c, vki, rule);
-	c.names = names;
-	return vk_file_rights_by(&c, dentry, mnt, true);
-}
-
-/* The same without the fast walk: once for each mount, after its root got a name. */
-static __noinline u64 vk_open_slow(struct dentry *dentry, struct vfsmount *mnt, u64 rule, u64 names,
-				   u32 vki)
-{
-	struct vk_call c;
-
-	vk_resume(&c, vki, rule);
-	c.names = names;
-	return vk_file_rights_by(&c, dentry, mnt, false);
-}
-
-/*
- * Names a mount's root for the fast walk. Called from the top: below the walk the stack would not
- * suffice.
- */
-static __noinline int vk_open_root(struct vfsmount *mnt, u64 rule, u64 names, u32 vki)
-{
-	struct vk_call c;
-
-	vk_resume(&c, vki, rule);
-	c.names = names;
-	vk_root_name(&c, mnt);
-	return 0;
-}
-
-/* All opens but plain reading that is granted. */
-static __noinline int vk_open_judge(struct file *file, u64 rights, u64 rule, u32 vki)
+/* All opens but those that are granted at a glance. */
+static __noinline int vk_open_judge(struct file *file, u64 rights)
 {
 	u32 mode = file->f_mode, flags = file->f_flags, want = 0;
 	struct vk_call c;
@@ -82,52 +37,168 @@ static __noinline int vk_open_judge(struct file *file, u64 rights, u64 rule, u32
 	 */
 	if (flags & FMODE_EXEC && rights & (VK_R_EXEC | VK_R_MMAP_EXEC))
 		want &= ~VK_R_READ;
-	vk_resume(&c, vki, rule);
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	/*
+	 * allow: the file underneath an overlay's, opened by overlayfs itself, under its mounter's
+	 * credentials, for a file that was checked under its own name. A fanotify(7) event may
+	 * offer the same file to a member: under its own.
+	 */
+	if (want & ~(u32)rights && c.task->cred != c.task->real_cred &&
+	    vk_mount_is_private(file->f_path.mnt))
+		return 0;
 	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, file->f_path.dentry,
 			file->f_path.mnt);
 }
 
+/* Whether @rights grant an open of @file at a glance, and nothing is to be reported. */
+static __always_inline bool vk_open_granted(struct file *file, u64 rights)
+{
+	if (rights & VK_RIGHTS_OPENS)
+		return true;
+	return (file->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&
+	       (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ;
+}
+
+/* The directory's entry of the cache, by the fast walk; VK_NAME_SLOW or _ROOT: without success. */
+static __noinline u64 vk_open_walk(struct dentry *dir, struct vfsmount *mnt, u64 rule, u64 stamp,
+				   struct vk_name_slot *slot)
+{
+	struct vk_call c = {.rule = rule};
+	u64 data;
+
+	if (!slot || !vk_load_image(&c))
+		return VK_NAME_SLOW;
+	c.names = vk_names_gen();
+	data = vk_dir_walk(&c, dir, mnt);
+	if ((u32)data == VK_NAME_SLOW || (u32)data == VK_NAME_ROOT)
+		return data;
+	data = vk_dir_data(&c, (u32)data);
+	vk_slot_put(slot, dir, mnt, stamp, data);
+	return data;
+}
+
+/* Rights of a file whose directory's entry is @data; VK_RIGHTS_SLOW: unknown. */
+static __noinline u64 vk_open_feed(struct dentry *dentry, u64 rule, u64 data)
+{
+	struct vk_call c = {.rule = rule};
+	u32 name;
+
+	if (!vk_name_is_inline(dentry, vk_inline_off) || !vk_load_image(&c))
+		return VK_RIGHTS_SLOW;
+	name = vk_feed_component(c.img, c.mask, VK_NAME_ENTRY(data), dentry, vk_inline_off);
+	return vk_rights_open(vk_name_rights(&c, VK_NAME(VK_NAME_CLASS((u32)data), name)));
+}
+
 /*
- * The hottest hook. What a warm read does not need (a struct vk_call, the image, f_flags) is in
- * functions of its own.
+ * The first open of a file. That its directory has an entry, or that the walk from there reaches
+ * the mount's root, says that the file is below that root.
+ */
+static __noinline u64 vk_open_near(struct file *file, u32 place)
+{
+	struct dentry *dentry = file->f_path.dentry, *dir = dentry->d_parent, *kept_dir = dir;
+	struct vfsmount *mnt = file->f_path.mnt, *kept = mnt;
+	u32 begun = vk_read_once(vk_move_begin);
+	u64 hash, view, data, names, rule, rights, stamp;
+	struct vk_name_slot *slot;
+
+	rule = vk_read_once(vk_instance_placed(place)->rule);
+	names = vk_names_gen();
+	/* Else clang goes on with the number that a pointer was found equal to. */
+	asm volatile("" : "+r"(kept), "+r"(kept_dir));
+	if (begun != vk_read_once(vk_move_end) || dir == dentry)
+		return VK_RIGHTS_SLOW;
+	view = vk_view(rule);
+	hash = vk_dentry_hash(vk_key(dir));
+	slot = vk_dir_slot(hash, view);
+	stamp = vk_stamp(view, names, hash);
+	if (!vk_slot_get(slot, dir, mnt, stamp, &data)) {
+		data = vk_open_walk(kept_dir, kept, rule, stamp, slot);
+		if ((u32)data == VK_NAME_ROOT)
+			return VK_RIGHTS_ROOT;
+		if ((u32)data == VK_NAME_SLOW)
+			return VK_RIGHTS_SLOW;
+	}
+	hash = vk_dentry_hash(vk_key(dentry));
+	stamp = vk_stamp(view, names, hash);
+	if (data & VK_DIR_ALIKE) {
+		rights = data >> VK_DIR_RIGHTS;
+	} else {
+		rights = vk_open_feed(dentry, rule, data);
+		if (rights == VK_RIGHTS_SLOW)
+			return VK_RIGHTS_SLOW;
+	}
+	if (begun != vk_read_once(vk_move_begin))
+		return VK_RIGHTS_SLOW;
+	vk_slot_put(vk_file_slot(hash, view), dentry, kept, stamp, rights);
+	return rights;
+}
+
+/*
+ * Names a mount's root for the fast walk, once for each mount. Called from the top, as what follows
+ * is: below the walk the stack would not suffice. 1: go on.
+ */
+static __noinline int vk_open_root(struct file *file)
+{
+	struct vfsmount *mnt = file->f_path.mnt;
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return 0; /* allow: not a member */
+	if (c.task->cred != c.task->real_cred && vk_mount_is_private(mnt))
+		return 0; /* allow: overlayfs itself, as in vk_open_judge */
+	c.names = vk_names_gen();
+	if (vk_load_image(&c))
+		vk_root_name(&c, mnt);
+	return 1;
+}
+
+static __noinline u64 vk_open_slow(struct file *file)
+{
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return 0; /* not a member: vk_open_judge allows */
+	c.names = vk_names_gen();
+	return vk_file_rights_miss(&c, file->f_path.dentry, file->f_path.mnt);
+}
+
+/*
+ * The hottest hook. What a warm open does not need is in functions of its own, and nothing but
+ * @file is kept across their calls, so that few registers are to be saved for a task that leaves.
  */
 SEC("lsm/file_open")
 int BPF_PROG(vk_file_open, struct file *file)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 vki = vk_current_vki(task), mode;
-	struct vfsmount *mnt;
-	struct dentry *dentry;
 	u64 rule, names, rights;
+	u32 place;
+	int r = 0;
 
-	if (!vki) {
-		if (task->bpf_storage)
-			return vk_setup_open(file);
-		return 0; /* allow: not a member */
+	if (!task->bpf_storage)
+		goto allow; /* not a member */
+	names = vk_names_gen_of(task);
+	place = vk_member_get(task);
+	if (place) {
+		rule = vk_read_once(vk_instance_placed(place)->rule);
+		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt, &rights))
+			goto judge;
+	} else {
+		place = vk_member_miss(bpf_get_current_task_btf());
+		if (!place)
+			return vk_setup_open(file); /* not bound yet, if ever */
 	}
-	rule = vk_read_once(vk_instance_at(vki)->rule);
-	names = vk_stamp_names(task);
-	dentry = file->f_path.dentry;
-	mnt = file->f_path.mnt;
-	mode = file->f_mode;
-	if (!vk_file_rights_get(rule, names, dentry, mnt, &rights)) {
-		/*
-		 * allow: the file underneath an overlay's, opened by overlayfs itself, under its
-		 * mounter's credentials, for a file that was checked under its own name. A
-		 * fanotify(7) event may offer the same file to a member: under its own.
-		 */
-		if (task->cred != task->real_cred && vk_mount_is_private(mnt))
-			return 0;
-		rights = vk_open_miss(dentry, mnt, rule, names, vki);
-		if (rights == VK_RIGHTS_ROOT) {
-			vk_open_root(mnt, rule, names, vki);
-			rights = vk_open_slow(dentry, mnt, rule, names, vki);
-		}
-	}
-	if ((mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&
-	    (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ)
-		return 0; /* allow: reading, granted and not to be reported */
-	return vk_open_judge(file, rights, rule, vki);
+	rights = vk_open_near(file, place);
+	if (rights == VK_RIGHTS_ROOT && !vk_open_root(file))
+		goto allow; /* no member, or overlayfs itself */
+	if (rights == VK_RIGHTS_ROOT || rights == VK_RIGHTS_SLOW)
+		rights = vk_open_slow(file);
+judge:
+	if (!vk_open_granted(file, rights))
+		return vk_open_judge(file, rights);
+allow: /* not a member; or granted and not to be reported */
+	asm volatile("" : "+r"(r)); /* else it occupies a register from the start */
+	return r;
 }
 
 /* Called for a script and again for its interpreter. */

@@ -39,11 +39,20 @@ int BPF_PROG(vk_task_alloc, struct task_struct *child, unsigned long clone_flags
 		return 0; /* allow: no member */
 	}
 	init = *mine;
+	vk_member_forget(child);
 	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (record)
 		return 0; /* allow: the child is a member from its first instruction */
 	__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
 	return -EAGAIN; /* deny: it would run unbound */
+}
+
+/* The next task at this address is another. */
+SEC("lsm/task_free")
+int BPF_PROG(vk_task_free, struct task_struct *task)
+{
+	vk_member_forget(task);
+	return 0;
 }
 
 /* The instance that the place of a task belongs to, 0: none. */
@@ -121,6 +130,7 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 			m->state = VK_MEMBER_PENDING;
 			return 0; /* allow: a runtime's own program; the next one is bound */
 		}
+		vk_member_forget(task);
 		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!m)
 			return -EAGAIN; /* deny: it would run unbound */
@@ -196,6 +206,7 @@ int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 	if (!m || !m->vki)
 		return 0; /* no member */
 	init = *m;
+	vk_member_forget(child);
 	/* Finds the record that task_alloc made, or makes it. */
 	if (!bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);

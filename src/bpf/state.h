@@ -166,13 +166,14 @@ struct {
 #define VK_MEMBER_SLOTS 4096
 #define VK_FILE_SLOTS 16384
 #define VK_DIR_SLOTS 4096
-#define VK_INODE_BUCKETS 8192
+#define VK_DENTRY_BUCKETS 8192
 
 struct vk_instance vk_instances[VK_INSTANCES];
 struct vk_member_slot vk_member_slots[VK_MEMBER_SLOTS];
 struct vk_name_slot vk_file_slots[VK_FILE_SLOTS]; /* data: allow | audit << 32 */
-struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS]; /* data: entry | class << 16 */
-__u32 vk_inode_gen[VK_INODE_BUCKETS];
+struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS]; /* data: VK_DIR_*, entry | class << 16 */
+__u64 vk_dentry_gen[VK_DENTRY_BUCKETS];
+__u64 vk_key_base; /* address of vk_instances as a number; written by vk_member_miss */
 
 /* Written by the engine. */
 __u32 vk_abi; /* VK_KERN_ABI of the engine that made the pins */
@@ -185,10 +186,10 @@ __u32 vk_last_id; /* last instance id handed out, so that ids are reused late */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */
 __u32 vk_bpffs_dev; /* s_dev of the bpf file system that holds our pins */
 
-/* Moves of dentries: begun and ended; dir_gen counts the ended ones of directories, and mounts. */
+/* Moves of dentries: begun and ended; dir_gen counts those of directories, and of mounts. */
 __u32 vk_move_begin;
 __u32 vk_move_end;
-__u32 vk_dir_gen;
+__u64 vk_dir_gen;
 
 /* Checks that failed for internal reasons (each denied), by place; for stats and bug reports. */
 __u64 vk_fail[16];

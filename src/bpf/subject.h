@@ -3,8 +3,9 @@
  * subject.h - who is asking: the first lines of every program.
  *
  * A task that belongs to no instance leaves after one load: it has no task storage at all. A
- * member is found in a direct-mapped cache, keyed by the address of its task_struct and its start
- * time (so a reused address does not match), else in task storage.
+ * member is found in a direct-mapped cache, keyed by the address of its task_struct, else in task
+ * storage. An address is taken out of the cache when its task is freed and whenever a record is
+ * made for it, so that the next task there does not inherit.
  */
 #ifndef VK_BPF_SUBJECT_H
 #define VK_BPF_SUBJECT_H
@@ -22,7 +23,7 @@ static __always_inline struct vk_instance *vk_instance_at(u32 id)
 	return &vk_instances[id & (VK_INSTANCES - 1)];
 }
 
-/* The record of any task; NULL: it has none. Pending members are not bound yet. */
+/* The instance id of any task; 0: it has none. Pending members are not bound yet. */
 static __always_inline u32 vk_vki_of(struct task_struct *task)
 {
 	struct vk_member *m;
@@ -35,34 +36,67 @@ static __always_inline u32 vk_vki_of(struct task_struct *task)
 	return m->vki;
 }
 
-/*
- * The instance id of the current task, 0 when it is bound by none. Only the current task fills
- * its own slot. The generation is read before the record, so that a record changed meanwhile by
- * the engine leaves an entry that no longer matches.
- */
-static __always_inline u32 vk_current_vki(struct task_struct *task)
+static __always_inline struct vk_member_slot *vk_member_slot(u64 key)
 {
-	if (!task->bpf_storage)
-		return 0;
+	return &vk_member_slots[(key * VK_MIX >> 40) & (VK_MEMBER_SLOTS - 1)];
+}
 
+/* Before a task has a record, and when it has ended. */
+static __always_inline void vk_member_forget(struct task_struct *task)
+{
+	vk_write_once(vk_member_slot(vk_key(task))->key, 0);
+}
+
+/*
+ * The slow way, for the current task only: nobody else fills its slot. The generation is read
+ * before the record, so that a record changed meanwhile by the engine leaves an entry that no
+ * longer matches.
+ */
+static __noinline u32 vk_member_miss(struct task_struct *task)
+{
+	u64 key = vk_key(task), data;
+	u32 gen = vk_read_once(vk_member_gen), place = vk_vki_of(task) * sizeof(struct vk_instance);
+	struct vk_member_slot *slot = vk_member_slot(key);
+
+	vk_write_once(vk_key_base, (u64)&vk_instances);
+	if (place) {
+		data = (u64)place << 32 | gen;
+		vk_write_once(slot->data, data);
+		vk_write_once(slot->key, key ^ data * VK_MIX);
+	}
+	return place;
+}
+
+/* From the cache: where the current task's instance is in vk_instances, in bytes. 0: unknown. */
+static __always_inline u32 vk_member_get(struct task_struct *task)
+{
 	u64 key = vk_key(task);
-	u64 start = task->start_time;
-	u32 gen = vk_read_once(vk_member_gen);
-	struct vk_member_slot *slot =
-		&vk_member_slots[(key * VK_MIX >> 40) & (VK_MEMBER_SLOTS - 1)];
+	struct vk_member_slot *slot = vk_member_slot(key);
 	u64 data = vk_read_once(slot->data);
 
-	if (vk_read_once(slot->key) == (key ^ data * VK_MIX) + start && (u32)data == gen)
-		return data >> 32;
+	if (vk_read_once(slot->key) != (key ^ data * VK_MIX) ||
+	    (u32)data != vk_read_once(vk_member_gen))
+		return 0;
+	if (!(data >> 32))
+		__builtin_unreachable(); /* such a slot is never filled */
+	return data >> 32;
+}
 
-	u32 vki = vk_vki_of(task);
+/* The same whatever it takes; 0: the current task is bound by no instance. */
+static __always_inline u32 vk_current_place(struct task_struct *task)
+{
+	u32 place;
 
-	if (vki) {
-		data = (u64)vki << 32 | gen;
-		vk_write_once(slot->data, data);
-		vk_write_once(slot->key, (key ^ data * VK_MIX) + start);
-	}
-	return vki;
+	if (!task->bpf_storage)
+		return 0;
+	place = vk_member_get(task);
+	return place ? place : vk_member_miss(task);
+}
+
+static __always_inline struct vk_instance *vk_instance_placed(u32 place)
+{
+	asm volatile("" : "+r"(place));
+	return (void *)vk_instances + (place & (VK_INSTANCES - 1) * sizeof(struct vk_instance));
 }
 
 /**
@@ -72,7 +106,7 @@ static __always_inline u32 vk_current_vki(struct task_struct *task)
  * @rule: vk_instance.rule, read once; names image and view
  * @mask: largest entry of the image's size class
  * @task: the current task
- * @names: vk_stamp_names(), read before any name is
+ * @names: vk_names_gen(), read before any name is
  * @op:   for the report: enum vk_op,
  * @want: the rights wanted,
  * @err:  and the positive errno of a denial
@@ -89,30 +123,45 @@ struct vk_call {
 	u32 err;
 };
 
+/*
+ * Both look-ups are inlined by the verifier, as long as it knows the map: so one pair for each size
+ * class, in subprograms, for clang would make one of them all.
+ */
+#define VK_IMAGE_OF(class_)                                                                        \
+	static __always_inline const u8 *vk_image_##class_(u32 index)                              \
+	{                                                                                          \
+		u32 zero = 0;                                                                      \
+		void *inner = bpf_map_lookup_elem(&vk_img_##class_, &index);                       \
+                                                                                                   \
+		if (!inner)                                                                        \
+			return NULL;                                                               \
+		inner = bpf_map_lookup_elem(inner, &zero);                                         \
+		asm volatile("# " #class_ : "+r"(inner)); /* not to be merged with the others */   \
+		return inner;                                                                      \
+	}
+VK_IMAGE_OF(small)
+VK_IMAGE_OF(medium)
+VK_IMAGE_OF(large)
+
 /* False: there is no image; the caller denies. */
 static __always_inline bool vk_load_image(struct vk_call *c)
 {
-	u32 zero = 0, index = VK_SLOT_INDEX((u32)c->rule);
-	void *inner;
+	u32 index = VK_SLOT_INDEX((u32)c->rule);
 
 	switch (VK_SLOT_CLASS((u32)c->rule)) {
 	case VK_CLASS_SMALL:
-		inner = bpf_map_lookup_elem(&vk_img_small, &index);
+		c->img = vk_image_small(index);
 		c->mask = VK_SMALL_ENTRY;
 		break;
 	case VK_CLASS_MEDIUM:
-		inner = bpf_map_lookup_elem(&vk_img_medium, &index);
+		c->img = vk_image_medium(index);
 		c->mask = VK_MEDIUM_ENTRY;
 		break;
 	default:
-		inner = bpf_map_lookup_elem(&vk_img_large, &index);
+		c->img = vk_image_large(index);
 		c->mask = VK_LARGE_ENTRY;
 		break;
 	}
-	if (inner)
-		c->img = bpf_map_lookup_elem(inner, &zero);
-	else
-		c->img = NULL;
 	return c->img != NULL;
 }
 

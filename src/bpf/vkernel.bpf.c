@@ -20,6 +20,7 @@
 
 /* Set before loading. */
 const volatile __u32 vk_fmod;	       /* attached as fmod_ret and not to LSM hooks */
+const volatile __u32 vk_ns_events; /* changes of mounts are seen by their namespaces only */
 const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct dentry */
 
 #include "state.h"

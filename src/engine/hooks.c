@@ -9,11 +9,13 @@
 #define WATCHES VK_HOOK_WATCHES
 #define ITERATES VK_HOOK_ITERATES
 #define TRACES VK_HOOK_TRACES
+#define HEARS VK_HOOK_HEARS
 
 /* clang-format off */
 const struct vk_hook vk_hooks[] = {
 	/* Membership and self-protection: with every instance. */
 	{"vk_task_alloc", "task_alloc", NULL, DECIDES, true, false, 0, "children are members"},
+	{"vk_task_free", "task_free", NULL, HEARS, true, false, 0, "reuse of tasks"},
 	{"vk_exec_join", "bprm_creds_for_exec", NULL, DECIDES, true, false, 0, "joining at exec"},
 	{"vk_guard_map", "bpf_map", NULL, DECIDES, true, false, 0, "our maps are out of reach"},
 	{"vk_guard_receive", "file_receive", NULL, DECIDES, true, false, 0, "descriptors of our maps"},
@@ -29,8 +31,11 @@ const struct vk_hook vk_hooks[] = {
 	/* What keeps names and cached rights true. */
 	{"vk_move_enter", "__d_move", NULL, WATCHES, false, false, VK_NEED_PATHS, "moves of names"},
 	{"vk_move_leave", "__d_move", NULL, WATCHES, false, false, VK_NEED_PATHS, "moves of names"},
-	{"vk_inode_free", "security_inode_free", NULL, WATCHES, false, false, VK_NEED_PATHS, "reuse of inodes"},
-	{"vk_linked", "vfs_link", NULL, WATCHES, false, false, VK_NEED_PATHS, "second names of files"},
+	{"vk_instantiate", "d_instantiate", NULL, HEARS, false, false, VK_NEED_PATHS, "reuse of dentries"},
+	{"vk_mount_attached", "__attach_mnt", NULL, WATCHES, false, true, VK_NEED_PATHS, "mounts attached and moved"},
+	{"vk_mount_visible", "make_visible", NULL, WATCHES, false, true, VK_NEED_PATHS, "the same since 6.17"},
+	{"vk_mount_detached", "umount_tree", NULL, WATCHES, false, true, VK_NEED_PATHS, "mounts detached"},
+	{"vk_mount_made", "alloc_vfsmnt", NULL, WATCHES, false, true, VK_NEED_PATHS, "reuse of mounts"},
 	{"vk_mount", "sb_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "mounting"},
 	{"vk_move_mount", "move_mount", NULL, DECIDES, true, false, VK_NEED_PATHS, "attaching and moving mounts"},
 	{"vk_new_sb", "sb_set_mnt_opts", NULL, DECIDES, false, false, VK_NEED_PATHS, "new file systems, mounted or not"},
@@ -79,7 +84,7 @@ const size_t vk_n_hooks = sizeof(vk_hooks) / sizeof(vk_hooks[0]);
 
 const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len)
 {
-	if (h->kind != VK_HOOK_DECIDES)
+	if (h->kind != VK_HOOK_DECIDES && h->kind != VK_HOOK_HEARS)
 		snprintf(buf, len, "%s", h->lsm);
 	else if (h->function)
 		snprintf(buf, len, "%s", h->function);
@@ -94,7 +99,7 @@ bool vk_hook_available(const struct vk_hook *h, enum vk_mechanism m, const struc
 
 	if (h->kind == VK_HOOK_ITERATES || h->kind == VK_HOOK_TRACES)
 		return true; /* on every kernel from 6.1 on */
-	if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_LSM)
+	if ((h->kind == VK_HOOK_DECIDES || h->kind == VK_HOOK_HEARS) && m == VK_MECH_LSM)
 		snprintf(name, sizeof(name), "bpf_lsm_%s", h->lsm);
 	else
 		vk_hook_function(h, name, sizeof(name));

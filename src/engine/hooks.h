@@ -10,6 +10,7 @@
 
 enum vk_hook_kind {
 	VK_HOOK_DECIDES, /* lsm, or fmod_ret on the security_* function */
+	VK_HOOK_HEARS, /* lsm, or fentry on the security_* function: decides nothing */
 	VK_HOOK_WATCHES, /* fentry or fexit: decides nothing */
 	VK_HOOK_TRACES, /* a tracepoint: decides nothing */
 	VK_HOOK_ITERATES, /* read by the engine */
@@ -18,8 +19,8 @@ enum vk_hook_kind {
 /**
  * struct vk_hook - one program
  * @program:  its name in the object and under links/
- * @lsm:      LSM hook (DECIDES), kernel function (WATCHES)
- * @function: security_* function for fmod_ret; NULL: "security_" and @lsm
+ * @lsm:      LSM hook (DECIDES, HEARS), kernel function (WATCHES)
+ * @function: security_* function for fmod_ret or fentry; NULL: "security_" and @lsm
  * @kind:     enum vk_hook_kind
  * @core:     attached as soon as there is an instance
  * @optional: some kernels lack it; @why says what does its work there
@@ -40,7 +41,7 @@ struct vk_hook {
 extern const struct vk_hook vk_hooks[];
 extern const size_t vk_n_hooks;
 
-/* The security_* function of a DECIDES hook, written to @buf. */
+/* The security_* function of a DECIDES or HEARS hook, written to @buf. */
 const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len);
 struct btf;
 /* Whether the kernel of @btf has what @h attaches to under @m. */

@@ -333,7 +333,8 @@ int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 
 		if (!vk_hook_wanted(h, needs) || (h->optional && !plan.available))
 			continue;
-		if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_FMOD_RET)
+		if ((h->kind == VK_HOOK_DECIDES || h->kind == VK_HOOK_HEARS) &&
+		    m == VK_MECH_FMOD_RET)
 			plan.hook = vk_hook_function(h, name, sizeof(name));
 		r = fn(&plan, data);
 	}

@@ -87,6 +87,22 @@ static int member_offset(const struct btf *btf, int id, const char *name)
 	return -ENOENT;
 }
 
+static bool has_hook(const char *program, enum vk_mechanism m, const struct btf *btf)
+{
+	for (size_t i = 0; i < vk_n_hooks; i++) {
+		if (strcmp(vk_hooks[i].program, program) == 0)
+			return vk_hook_available(&vk_hooks[i], m, btf);
+	}
+	return false;
+}
+
+/* Else every name asks its namespace whether mounts changed, which costs three loads. */
+static bool watches_mounts(enum vk_mechanism m, const struct btf *btf)
+{
+	return (has_hook("vk_mount_attached", m, btf) || has_hook("vk_mount_visible", m, btf)) &&
+	       has_hook("vk_mount_detached", m, btf) && has_hook("vk_mount_made", m, btf);
+}
+
 /* What the programs must know of this kernel before they are loaded. */
 static int set_constants(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
 			 struct vk_error *e)
@@ -101,6 +117,7 @@ static int set_constants(struct vkernel_bpf *s, enum vk_mechanism m, const struc
 				    "struct dentry of this kernel has no short name");
 	s->rodata->vk_inline_off = (uint32_t)r;
 	s->rodata->vk_fmod = m == VK_MECH_FMOD_RET;
+	s->rodata->vk_ns_events = !watches_mounts(m, btf);
 	return 0;
 }
 
@@ -147,9 +164,12 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 					    "this kernel has no hook %s, which decides about: %s",
 					    h->lsm, h->why);
 		}
-		if (h->kind == VK_HOOK_DECIDES && m == VK_MECH_FMOD_RET) {
+		if ((h->kind == VK_HOOK_DECIDES || h->kind == VK_HOOK_HEARS) &&
+		    m == VK_MECH_FMOD_RET) {
 			bpf_program__set_type(p, BPF_PROG_TYPE_TRACING);
-			bpf_program__set_expected_attach_type(p, BPF_MODIFY_RETURN);
+			bpf_program__set_expected_attach_type(p, h->kind == VK_HOOK_DECIDES ?
+									 BPF_MODIFY_RETURN :
+									 BPF_TRACE_FENTRY);
 			vk_hook_function(h, function, sizeof(function));
 			if (bpf_program__set_attach_target(p, 0, function) < 0)
 				return vk_error_set(e, EOPNOTSUPP, "cannot target %s", function);
