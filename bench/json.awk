@@ -29,11 +29,20 @@ function print_flat(part, last,   i) {
 }
 $1 == "micro" { add("micro", $3, "\"" $2 "\": " quoted($4)) }
 $1 == "macro" { add("macro", $3, "\"" $2 "\": " quoted($4)) }
-$1 == "scale" { add("scale", $2, quoted($3)) }
+# Of what is told twice the last counts.
+function set(part, name, item) {
+	if (!((part, name) in known)) {
+		known[part, name] = 1
+		rows[part]++
+		row[part, rows[part]] = name
+	}
+	text[part, name] = item
+}
+$1 == "scale" { set("scale", $2, quoted($3)) }
 $1 == "about" {
 	value = $0
 	sub(/^about [^ ]+ /, "", value)
-	add("about", $2, quoted(value))
+	set("about", $2, quoted(value))
 }
 END {
 	printf "{\n  \"kernel\": \"%s\",\n  \"unit\": \"guest instructions\",\n", kernel
