@@ -77,10 +77,19 @@ END {
 		n = split("docker vkernel", both, " ")
 		for (j = 1; j <= n; j++) {
 			c = both[j]
+			delta[c] = 0
+			if (!((macro[i], c) in macro_value)) {
+				printf "%22s", "-"
+				continue
+			}
 			d = macro_value[macro[i], c] - plain
 			printf "%+13d %+7.2f%%", d, 100 * d / plain
 			delta[c] = d
 		}
+		if (delta["docker"] > 0 && delta["vkernel"] > 0)
+			printf "   %3d%% of that", 100 * delta["vkernel"] / delta["docker"]
+		else
+			printf "   %12s", ""
 		t = macro_target(macro[i])
 		if (t)
 			printf "   %.2f%% %s", t / 10, verdict(delta["vkernel"], plain * t / 1000, 0)
