@@ -167,6 +167,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	if (r == 0)
 		r = vk_engine_open(&eng, create ? VK_OPEN_CREATE : 0, &e);
 	if (r == 0)
+		vk_engine_entry(eng, 0, set.degraded);
+	if (r == 0)
 		r = (create ? make : find)(eng, &set, &id, &e);
 	if (r < 0) {
 		cli_report(&e);

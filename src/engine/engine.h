@@ -212,6 +212,8 @@ int vk_entry_make(const struct vk_policy *const *layers, size_t n, struct vk_ent
  * negative errno. */
 int vk_entry_apply(const struct vk_entry *entry);
 void vk_entry_free(struct vk_entry *entry);
+/* Whether libseccomp, which runtimes of containers use as well, knows a call of that name. */
+bool vk_entry_knows(const char *name);
 /* Says which filter the members of instances that are made or updated next have (its hash); and
  * whether rules that need another may stay unenforced. Without it, layers that need a filter are
  * refused. */

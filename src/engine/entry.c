@@ -271,6 +271,11 @@ void vk_entry_free(struct vk_entry *entry)
 	*entry = (struct vk_entry){0};
 }
 
+bool vk_entry_knows(const char *name)
+{
+	return seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR;
+}
+
 /* ---- what an instance may be put under ---- */
 
 void vk_engine_entry(struct vk_engine *eng, uint64_t hash, bool degraded)

@@ -61,6 +61,15 @@ int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *
 				    (int)pid);
 	if (bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m) == 0 && m.vki)
 		return member_error(e, -EEXIST);
+	/* Its other members have a filter since their start, and this process has not. */
+	if (eng->rows[id].entry && !eng->degraded) {
+		vk_error_set(e, EOPNOTSUPP,
+			     "instance \"%s\" has rules for system calls that only a start can "
+			     "put in force",
+			     eng->rows[id].name);
+		vk_error_advise(e, "--allow-degraded lets the process join without them");
+		return -EOPNOTSUPP;
+	}
 	eng->bss->vk_attach_vki = id;
 	eng->bss->vk_attach_tgid = (uint32_t)pid;
 	/* Each pass joins children of members; those born later inherit. */

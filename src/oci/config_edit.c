@@ -298,6 +298,80 @@ int oci_config_edit(const char *text, size_t len, const struct oci_hook *hooks, 
 	return 0;
 }
 
+/* Both keys; a key of what is not there is not there. */
+static int find_both(const char *text, size_t len, const char *outer, const char *inner,
+		     struct member *out, struct member *in, struct vk_error *e)
+{
+	struct scan sc = {text, text + len};
+	int r;
+
+	*in = (struct member){0};
+	skip_space(&sc);
+	r = find_key(sc, outer, out, e);
+	if (r == 0 && out->key && !is_null(out))
+		r = find_key((struct scan){out->value, out->value + out->len}, inner, in, e);
+	return r;
+}
+
+int oci_config_find(const char *text, size_t len, const char *outer, const char *inner,
+		    const char **ret, size_t *ret_len, struct vk_error *e)
+{
+	struct member out, in;
+	int r = find_both(text, len, outer, inner, &out, &in, e);
+
+	if (r < 0)
+		return r;
+	*ret = in.key && !is_null(&in) ? in.value : NULL;
+	*ret_len = *ret ? in.len : 0;
+	return 0;
+}
+
+int oci_config_put(const char *text, size_t len, const char *outer, const char *inner,
+		   const char *json, char **ret, size_t *ret_len, struct vk_error *e)
+{
+	vk_cleanup(buffer_free) struct buffer b = {0};
+	const char *cut = text + strspn(text, " \t\r\n") + 1; /* after the brace */
+	struct member out, in;
+	size_t skip = 0;
+	int r = find_both(text, len, outer, inner, &out, &in, e);
+
+	if (r < 0)
+		return r;
+	if (in.key) {
+		cut = in.value;
+		skip = in.len;
+	} else if (out.key) {
+		cut = is_null(&out) ? out.value : out.value + 1;
+		skip = is_null(&out) ? out.len : 0;
+	}
+	put(&b, text, (size_t)(cut - text));
+	if (!in.key) {
+		bool whole = !out.key || is_null(&out); /* the object is made, too */
+		const char *rest = cut + skip + strspn(cut + skip, " \t\r\n");
+
+		if (!out.key) {
+			put_text(&b, "\"");
+			put_text(&b, outer);
+			put_text(&b, "\":");
+		}
+		put_text(&b, whole ? "{\"" : "\"");
+		put_text(&b, inner);
+		put_text(&b, "\":");
+		put_text(&b, json);
+		put_text(&b, whole ? "}" : "");
+		put_text(&b, (out.key && whole) || *rest == '}' ? "" : ",");
+	} else {
+		put_text(&b, json);
+	}
+	cut += skip;
+	put(&b, cut, (size_t)(text + len - cut));
+	if (b.failed)
+		return vk_error_set(e, ENOMEM, "no memory");
+	*ret = vk_take_ptr(b.data);
+	*ret_len = b.len;
+	return 0;
+}
+
 char *oci_json_quote(const char *s)
 {
 	struct buffer b = {0};

@@ -35,6 +35,14 @@ struct oci_hook {
 int oci_config_edit(const char *text, size_t len, const struct oci_hook *hooks, size_t n,
 		    const char *mine, char **ret, size_t *ret_len, struct vk_error *e);
 
+/* The value of key @inner in the object that key @outer holds; *ret NULL: it is not there, or null.
+ * -EINVAL: see above. */
+int oci_config_find(const char *text, size_t len, const char *outer, const char *inner,
+		    const char **ret, size_t *ret_len, struct vk_error *e);
+/* Puts @json in its place; makes the key, and the object, where they are not there. */
+int oci_config_put(const char *text, size_t len, const char *outer, const char *inner,
+		   const char *json, char **ret, size_t *ret_len, struct vk_error *e);
+
 /* @s as a JSON string, with quotes; NULL: no memory. */
 char *oci_json_quote(const char *s);
 

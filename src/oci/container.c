@@ -114,7 +114,8 @@ static int bind_process(struct vk_engine *eng, const struct oci_state *st, uint3
 	return r;
 }
 
-int oci_container_create(const struct oci_state *st, const struct oci_layers *l, struct vk_error *e)
+int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
+			 struct vk_error *e)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, st->pid, 0);
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
@@ -132,6 +133,7 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 	r = oci_record_write(st, e);
 	if (r < 0)
 		return r;
+	vk_engine_entry(eng, filter, false);
 	r = vk_instance_create(eng, st->name, (const struct vk_policy *const *)l->layers, l->n, &id,
 			       e);
 	if (r == 0) {

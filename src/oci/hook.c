@@ -4,6 +4,7 @@
  *
  *	vkernel-hook createRuntime [--policy NAME]...	state on standard input
  *	vkernel-hook poststop
+ *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
  * A failure of createRuntime stops the container, so it says why in one line, which engines show.
  * Nothing that the image or the caller's environment controls is trusted: no variables, no
@@ -40,7 +41,8 @@ static int fail(const struct vk_error *e)
 	return 1;
 }
 
-static int read_state(struct oci_state *ret, struct vk_error *e)
+/* All of standard input. */
+static int read_input(char **ret, size_t *ret_len, struct vk_error *e)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0, cap = 0;
@@ -62,15 +64,27 @@ static int read_state(struct oci_state *ret, struct vk_error *e)
 		if (n < 0)
 			return vk_error_set(e, errno, "cannot read the runtime's state: %s",
 					    strerror(errno));
-		if (n == 0)
-			return oci_state_parse(text, len, ret, e);
+		if (n == 0) {
+			*ret = vk_take_ptr(text);
+			*ret_len = len;
+			return 0;
+		}
 		len += (size_t)n;
 	}
 }
 
+static int read_state(struct oci_state *ret, struct vk_error *e)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r = read_input(&text, &len, e);
+
+	return r < 0 ? r : oci_state_parse(text, len, ret, e);
+}
+
 /* What the administrator said comes first; the annotation can only add. */
 static int choose_policies(struct oci_layers *l, int argc, char **argv, const char *annotation,
-			   struct vk_error *e)
+			   uint64_t *ret_filter, struct vk_error *e)
 {
 	int r = 0;
 
@@ -79,6 +93,8 @@ static int choose_policies(struct oci_layers *l, int argc, char **argv, const ch
 			r = oci_add_layer(l, argv[++i], true, e);
 		else if (!strncmp(argv[i], "--policy=", 9))
 			r = oci_add_layer(l, argv[i] + 9, true, e);
+		else if (!strncmp(argv[i], "--filter=", 9))
+			*ret_filter = strtoull(argv[i] + 9, NULL, 16);
 		else
 			r = vk_error_set(e, EINVAL, "unknown argument \"%s\" of the hook", argv[i]);
 	}
@@ -97,14 +113,36 @@ static int create(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_layers_ struct oci_layers layers = {0};
 	_cleanup_state_ struct oci_state st = {0};
+	uint64_t filter = 0;
 	int r = read_state(&st, e);
 
 	if (r == 0)
 		r = oci_check_namespaces(e);
 	if (r == 0)
-		r = choose_policies(&layers, argc, argv, st.policies, e);
+		r = choose_policies(&layers, argc, argv, st.policies, &filter, e);
 	if (r == 0)
-		r = oci_container_create(&st, &layers, e);
+		r = oci_container_create(&st, &layers, filter, e);
+	return r;
+}
+
+/* Prints the hash and the profile, or nothing when the policies need none. */
+static int filter(int argc, char **argv, struct vk_error *e)
+{
+	_cleanup_free_ char *text = NULL, *policies = NULL, *profile = NULL, *json = NULL;
+	_cleanup_layers_ struct oci_layers layers = {0};
+	uint64_t hash = 0, unused;
+	size_t len = 0;
+	int r = read_input(&text, &len, e);
+
+	if (r == 0)
+		r = oci_filter_request(text, len, &policies, &profile, e);
+	if (r == 0)
+		r = choose_policies(&layers, argc, argv, policies, &unused, e);
+	if (r == 0)
+		r = oci_filter(&layers, profile, &hash, &json, e);
+	if (r == 0 && json &&
+	    (printf("%016llx\n%s", (unsigned long long)hash, json) < 0 || fflush(stdout) != 0))
+		r = vk_error_set(e, EIO, "cannot write the filter");
 	return r;
 }
 
@@ -128,12 +166,14 @@ int main(int argc, char **argv)
 		return 1;
 	if (argc >= 2 && !strcmp(argv[1], "createRuntime"))
 		return create(argc - 2, argv + 2, &e) < 0 ? fail(&e) : 0;
+	if (argc >= 2 && !strcmp(argv[1], "filter"))
+		return filter(argc - 2, argv + 2, &e) < 0 ? fail(&e) : 0;
 	if (argc >= 2 && !strcmp(argv[1], "poststop")) {
 		if (remove_instance(&e) < 0)
 			fail(&e);
 		return 0;
 	}
-	fprintf(stderr, "usage: vkernel-hook createRuntime [--policy NAME]... | poststop\n"
+	fprintf(stderr, "usage: vkernel-hook createRuntime [--policy NAME]... | filter | poststop\n"
 			"  run by container engines, with the container's state on standard input; "
 			"see vkernel-hook(8)\n");
 	return 2;

@@ -65,11 +65,23 @@ int oci_state_parse(const char *text, size_t len, struct oci_state *ret, struct 
 void oci_state_free(struct oci_state *st);
 #define _cleanup_state_ vk_cleanup(oci_state_free)
 
+/* ---- system calls (filter.c) ---- */
+
+/* What the runtime wrapper asks on standard input: {"policies": ANNOTATION, "seccomp": PROFILE},
+ * each of which may be null. Allocated, or NULL. */
+int oci_filter_request(const char *text, size_t len, char **ret_policies, char **ret_profile,
+		       struct vk_error *e);
+/* The profile to run the container under, JSON; NULL: the layers need none. @profile: the engine's,
+ * or NULL. @ret_hash: of what the layers by themselves need. -EOPNOTSUPP: it cannot be made. */
+int oci_filter(const struct oci_layers *l, const char *profile, uint64_t *ret_hash, char **ret,
+	       struct vk_error *e);
+
 /* ---- containers (container.c) ---- */
 
 /* Puts the container under the layers, from its program's exec on. A second call for the same
- * container, of another hook, adds layers. Nothing half-made stays when it fails. */
-int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
+ * container, of another hook, adds layers. Nothing half-made stays when it fails. @filter: hash of
+ * the filter for system calls that its runtime installs, 0: none. */
+int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
 			 struct vk_error *e);
 /* Makes the processes of a container that runs already members of @instance, which has the number
  * @id, and whoever executes a program in it later. @ret_count: threads joined. */

@@ -4,13 +4,16 @@
  *
  *	vkernel-runtime [--policy NAME]... [--vkernel-runtime PATH] RUNTIME-ARGUMENT...
  *
- * create and run: the hooks go into config.json, then the real runtime is executed. Everything
+ * create and run: the hooks go into config.json, and, when the policies need one, a filter for system
+ * calls joins the engine's seccomp profile; then the real runtime is executed. Everything
  * else is the real runtime's from the start.
  */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "cleanup.h"
@@ -18,6 +21,9 @@
 #include "runtime.h"
 
 #define MAX_CONFIG (256 << 20)
+#define MAX_ANSWER (8u << 20)
+/* As in oci.h, which this program does not link. */
+#define VK_OCI_ANNOTATION "io.vkernel.policy"
 /* By this, an entry of ours is known in a bundle that is used again. */
 #define MINE "\"vkernel-runtime\""
 
@@ -169,9 +175,12 @@ static int replace_config(const char *path, const struct stat *st, const char *t
 	return vk_error_at(e, -r, path, 0, 0, "cannot write it: %s", strerror(-r));
 }
 
-static char *create_hook(const struct request *q)
+static char *create_hook(const struct request *q, const char *filter)
 {
-	_cleanup_free_ char *args = strdup("");
+	_cleanup_free_ char *args = NULL;
+
+	if (asprintf(&args, *filter ? ",\"--filter=%s\"" : "%s", filter) < 0)
+		return NULL;
 
 	for (size_t i = 0; args && i < q->n_policies; i++) {
 		_cleanup_free_ char *quoted = oci_json_quote(q->policies[i]);
@@ -192,32 +201,151 @@ static char *create_hook(const struct request *q)
 	return json;
 }
 
+/* ---- system calls ---- */
+
+/* What it prints is at most as long as a filter for all calls can be. */
+static int read_answer(int fd, char **ret, size_t *ret_len, struct vk_error *e)
+{
+	_cleanup_free_ char *text = malloc(MAX_ANSWER + 1);
+	size_t len = 0;
+	ssize_t n;
+
+	if (!text)
+		return vk_error_set(e, ENOMEM, "no memory");
+	while (len < MAX_ANSWER && (n = read(fd, text + len, MAX_ANSWER - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return vk_error_set(e, errno, "cannot read the filter: %s",
+					    strerror(errno));
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (len == MAX_ANSWER)
+		return vk_error_set(e, E2BIG, "the filter for system calls is too long");
+	text[len] = '\0';
+	*ret = vk_take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+static _Noreturn void become_hook(const struct request *q, int in, int out)
+{
+	const char *argv[2 * MAX_POLICIES + 3] = {"vkernel-hook", "filter"};
+	size_t n = 2;
+
+	for (size_t i = 0; i < q->n_policies; i++) {
+		argv[n++] = "--policy";
+		argv[n++] = q->policies[i];
+	}
+	/* What it says goes where the answer does: to the engine's log. */
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(126);
+	execv(VK_HOOK_PATH, (char *const *)(uintptr_t)argv);
+	_exit(126);
+}
+
+/* The hook knows policies and libseccomp, which this program does not load. */
+static int ask_hook(const struct request *q, const char *question, char **ret, size_t *ret_len,
+		    struct vk_error *e)
+{
+	_cleanup_close_ int in = memfd_create("question", MFD_CLOEXEC);
+	int pipe_fds[2], status = -1, r;
+	pid_t pid;
+
+	if (in < 0 || write_all(in, question, strlen(question)) < 0 || lseek(in, 0, SEEK_SET) < 0 ||
+	    pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return vk_error_set(e, errno, "cannot ask for the filter: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		become_hook(q, in, pipe_fds[1]);
+	close(pipe_fds[1]);
+	r = pid < 0 ? vk_error_set(e, errno, "cannot fork: %s", strerror(errno)) :
+		      read_answer(pipe_fds[0], ret, ret_len, e);
+	close(pipe_fds[0]);
+	if (pid > 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	if (r == 0 && status != 0) {
+		(*ret)[strcspn(*ret, "\n")] = '\0';
+		return vk_error_set(e, EINVAL, "%.400s", **ret ? *ret : "the hook failed");
+	}
+	return r;
+}
+
+/* The profile that the policies need, together with the engine's, into the text; its hash. */
+static int put_filter(const struct request *q, char **text, size_t *len, char hash[17],
+		      struct vk_error *e)
+{
+	_cleanup_free_ char *question = NULL, *answer = NULL, *edited = NULL;
+	const char *policies = NULL, *profile = NULL;
+	size_t policies_len = 0, profile_len = 0, n = 0;
+	int r;
+
+	r = oci_config_find(*text, *len, "annotations", VK_OCI_ANNOTATION, &policies, &policies_len,
+			    e);
+	if (r == 0)
+		r = oci_config_find(*text, *len, "linux", "seccomp", &profile, &profile_len, e);
+	if (r < 0)
+		return r;
+	if (asprintf(&question, "{\"policies\":%.*s,\"seccomp\":%.*s}",
+		     policies ? (int)policies_len : 4, policies ? policies : "null",
+		     profile ? (int)profile_len : 4, profile ? profile : "null") < 0) {
+		question = NULL;
+		return vk_error_set(e, ENOMEM, "no memory");
+	}
+	r = ask_hook(q, question, &answer, &n, e);
+	if (r < 0 || n == 0)
+		return r;
+	if (n < 18 || answer[16] != '\n')
+		return vk_error_set(e, EPROTO, "the hook's answer is not understood");
+	memcpy(hash, answer, 16);
+	hash[16] = '\0';
+	r = oci_config_put(*text, *len, "linux", "seccomp", answer + 17, &edited, &n, e);
+	if (r < 0)
+		return r;
+	free(*text);
+	*text = vk_take_ptr(edited);
+	*len = n;
+	return 0;
+}
+
 static int edit_config(const struct request *q, const char *path, struct vk_error *e)
 {
 	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL, *edited = NULL;
-	_cleanup_free_ char *create = create_hook(q);
+	_cleanup_free_ char *create = NULL, *original = NULL;
+	char filter[17] = "";
 	struct oci_hook hooks[] = {
-		{"createRuntime", create},
+		{"createRuntime", NULL},
 		{"poststop", "{\"path\":\"" VK_HOOK_PATH "\",\"args\":[" MINE
 			     ",\"poststop\"],\"env\":[],\"timeout\":60}"},
 	};
-	size_t len = 0, edited_len = 0;
+	size_t len = 0, edited_len = 0, original_len = 0;
 	struct stat st;
 	int r;
 
 	if (!real)
 		return vk_error_at(e, errno, path, 0, 0, "cannot read it: %s", strerror(errno));
-	if (!create)
-		return vk_error_set(e, ENOMEM, "no memory");
-	r = read_config(real, &st, &text, &len, e);
+	r = read_config(real, &st, &original, &original_len, e);
 	if (r < 0)
 		return r;
+	text = strdup(original);
+	len = original_len;
+	if (!text || strlen(text) != len)
+		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
+	r = put_filter(q, &text, &len, filter, e);
+	if (r < 0) {
+		if (!e->file[0])
+			snprintf(e->file, sizeof(e->file), "%s", real);
+		return r;
+	}
+	create = create_hook(q, filter);
+	if (!create)
+		return vk_error_set(e, ENOMEM, "no memory");
+	hooks[0].json = create;
 	r = oci_config_edit(text, len, hooks, 2, MINE, &edited, &edited_len, e);
 	if (r < 0) {
 		snprintf(e->file, sizeof(e->file), "%s", real);
 		return r;
 	}
-	if (edited_len == len && memcmp(edited, text, len) == 0)
+	if (edited_len == original_len && memcmp(edited, original, edited_len) == 0)
 		return 0;
 	return replace_config(real, &st, edited, edited_len, e);
 }

@@ -11,18 +11,80 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "cube.h"
 #include "filter.h"
 #include "import.h"
 
-static bool same_rule(const struct vk_filter_rule *a, const struct vk_filter_rule *b)
+/* The arguments that a rule speaks of, as an ABI of 32 bits has them. */
+static int cubes_of(const struct vk_filter_rule *rule, struct vk_parts *ret)
 {
-	if (a->verdict.act != b->verdict.act || a->verdict.err != b->verdict.err ||
-	    a->n_args != b->n_args)
+	struct vk_cube cube = {0}, above;
+
+	ret->max = UINT32_MAX;
+	for (uint8_t i = 0; i < rule->n_args; i++) {
+		const struct vk_filter_arg *a = &rule->args[i];
+		struct vk_span *s = &cube.arg[a->arg];
+
+		if (a->op == VK_SYS_MASK_EQ)
+			*s = (struct vk_span){VK_SPAN_BITS, a->mask, a->value};
+		else if (a->op == VK_SYS_EQ)
+			*s = (struct vk_span){VK_SPAN_RANGE, a->value, a->value};
+		else if (a->op == VK_SYS_LE)
+			*s = (struct vk_span){VK_SPAN_RANGE, 0, a->value};
+		else if (a->op == VK_SYS_GE)
+			*s = (struct vk_span){VK_SPAN_RANGE, a->value, UINT32_MAX};
+		else if (rule->n_args > 1 || !a->value || a->value == UINT32_MAX)
+			return -ENOTSUP;
+		else
+			*s = (struct vk_span){VK_SPAN_RANGE, 0, a->value - 1};
+		if (s->kind == VK_SPAN_BITS && s->a == UINT32_MAX)
+			*s = (struct vk_span){VK_SPAN_RANGE, s->b, s->b};
+	}
+	if (rule->n_args == 1 && rule->args[0].op == VK_SYS_NE) {
+		above = cube;
+		above.arg[rule->args[0].arg] =
+			(struct vk_span){VK_SPAN_RANGE, rule->args[0].value + 1, UINT32_MAX};
+		if (vk_parts_add(ret, rule->verdict, &above) < 0)
+			return -ENOMEM;
+	}
+	return vk_parts_add(ret, rule->verdict, &cube);
+}
+
+/* Whether what @a says of any arguments, some rules of @list say, too. */
+static bool said_by(const struct vk_filter_rule *a, const struct vk_filter_rule *list, size_t n)
+{
+	_cleanup_parts_ struct vk_parts rest = {0}, taken = {.max = UINT32_MAX};
+
+	if (cubes_of(a, &rest) < 0)
 		return false;
-	for (uint8_t i = 0; i < a->n_args; i++)
-		if (a->args[i].arg != b->args[i].arg || a->args[i].op != b->args[i].op ||
-		    a->args[i].value != b->args[i].value ||
-		    (a->args[i].op == VK_SYS_MASK_EQ && a->args[i].mask != b->args[i].mask))
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_parts_ struct vk_parts cubes = {0};
+
+		if (list[i].verdict.act != a->verdict.act || list[i].verdict.err != a->verdict.err)
+			continue;
+		if (cubes_of(&list[i], &cubes) < 0)
+			return false;
+		for (size_t k = 0; k < cubes.n; k++)
+			if (vk_parts_take(&rest, &cubes.part[k].cube, a->verdict, &taken) < 0)
+				return false;
+	}
+	return rest.n == 0;
+}
+
+/* Whether two lists say the same of arguments of 32 bits, with no word about others. */
+static bool same_lists(const struct vk_filter_rule *a, size_t n, const struct vk_filter_rule *b,
+		       size_t k)
+{
+	for (size_t i = 0; i < n; i++)
+		for (uint8_t arg = 0; arg < a[i].n_args; arg++)
+			if ((a[i].args[arg].value | a[i].args[arg].mask) > UINT32_MAX)
+				return false;
+	for (size_t i = 0; i < n; i++)
+		if (!said_by(&a[i], b, k))
+			return false;
+	for (size_t i = 0; i < k; i++)
+		if (!said_by(&b[i], a, n))
 			return false;
 	return true;
 }
@@ -71,11 +133,8 @@ static bool agree(const struct vk_filter *f, int call, enum vk_abi *ret_abi)
 			*ret_abi = (enum vk_abi)abi;
 			continue;
 		}
-		if (k != n)
+		if (!same_lists(first, n, rules, k))
 			return false;
-		for (size_t i = 0; i < n; i++)
-			if (!same_rule(&first[i], &rules[i]))
-				return false;
 	}
 	return found;
 }

@@ -275,6 +275,30 @@ TEST(of_a_config_the_same)
 	compare(&m.original, &config.entry);
 }
 
+/* As a container's runtime gets it: the engine's profile and a policy's conditions together. */
+TEST(joined_with_a_policy)
+{
+	static const char text[] = "vkernel: 1\nsyscalls:\n  deny: [mkdir, ptrace]\n  rules:\n"
+				   "    - {deny: ioctl, when: {cmd: TIOCSTI}, errno: EACCES}\n"
+				   "    - {kill: dup, when: {arg0: 9}}\n";
+	vk_cleanup(vk_filter_free) struct vk_filter both = {.coarse = -1};
+	vk_cleanup(vk_imported_free) struct vk_imported json = {0};
+	vk_cleanup(vk_entry_free) struct vk_entry ours = {0}, runtime = {0};
+	vk_cleanup(vk_policy_freep) struct vk_policy *policy = NULL;
+	vk_cleanup(made_free) struct made m = {0};
+	struct vk_error e = {0};
+
+	import_default(&m);
+	ASSERT(vk_policy_parse("p", text, strlen(text), NULL, NULL, &policy, &e) == 0);
+	ASSERT(vk_filter_make((const struct vk_policy *const[]){policy, m.policy}, 2, &both, &e) ==
+	       0);
+	ASSERT(vk_entry_build(&both, &ours, &e) == 0);
+	ASSERT(vk_filter_json(&both, &json, &e) == 0);
+	CHECK(json.n_lost == 0);
+	build_original(json.yaml, strlen(json.yaml), &runtime);
+	compare(&ours, &runtime);
+}
+
 /* ---- under real seccomp ---- */
 
 #define NUMBERS 470

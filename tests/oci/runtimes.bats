@@ -100,3 +100,46 @@ life() { # runtime id
 	cmp $bundles/before $bundles/c/config.json
 	nothing_left
 }
+
+# One life of a container whose policy needs a filter for system calls.
+filtered() { # runtime id
+	local real=$1 id=$2
+	printf 'vkernel: 1\nsyscalls: {deny: [mkdir, mkdirat]}\n' >/etc/vkernel/policies/no-mkdir.yaml
+	make_bundle "$id" 'grep Seccomp: /proc/self/status; mkdir /tmp/a; chmod 700 /tmp; sleep 1000'
+	# What the engine denies stays denied.
+	jq '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+		syscalls: [{names: ["chmod", "fchmodat"], action: "SCMP_ACT_ERRNO", errnoRet: 95}]}' \
+		"$bundles/$id/config.json" >"$bundles/$id/new"
+	mv "$bundles/$id/new" "$bundles/$id/config.json"
+	for name in grep mkdir chmod; do
+		ln -sf busybox "$bundles/root/bin/$name"
+	done
+	run_detached "$runtime" --vkernel-runtime "$real" --policy no-mkdir \
+		run -d -b "$bundles/$id" "$id"
+	has 0
+	wait_for 20 grep -q chmod: /tmp/detached
+	output=$(cat /tmp/detached)
+	has 0 "Seccomp:	2" "can't create directory '/tmp/a': Operation not permitted" \
+		"chmod: /tmp: Operation not supported"
+	run "$real" exec "$id" mkdir /tmp/b
+	has 1 "Operation not permitted"
+	run vkernel update --container "$id" -p no-secret
+	has 0
+	run vkernel update --container "$id" -p no-mkdir
+	has 0
+	printf 'vkernel: 1\nsyscalls: {deny: [mkdir, ptrace]}\n' >/etc/vkernel/policies/other.yaml
+	run vkernel update --container "$id" -p other
+	has 1 "which only a start can install"
+	run "$real" delete -f "$id"
+	has 0
+	nothing_left
+}
+
+@test "runc: a policy's filter for system calls joins the engine's" {
+	filtered /usr/sbin/runc filtered-runc
+}
+
+@test "crun: a policy's filter for system calls joins the engine's" {
+	filtered /usr/bin/crun filtered-crun
+}
