@@ -33,7 +33,7 @@ _vkernel_operands() {
 	local i n=0
 	for ((i = first; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-p | --policy | -n | --name | -A | --abi | --cgroup | --mntns | -i | --instance | -c | --container) ((i++)) ;;
+		-p | --policy | -n | --name | --parent | -A | --abi | --cgroup | --mntns | -i | --instance | -c | --container) ((i++)) ;;
 		-*) ;;
 		*) ((n++)) ;;
 		esac
@@ -66,7 +66,7 @@ _vkernel() {
 
 	case $prev in
 	-p | --policy) _vkernel_policies && return ;;
-	-i | --instance) _vkernel_instances && return ;;
+	-i | --instance | --parent) _vkernel_instances && return ;;
 	-c | --container) _vkernel_containers && return ;;
 	--cgroup) mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur") && return ;;
 	--mntns) _vkernel_words "$(ps -eo pid= 2>/dev/null)" && return ;;
@@ -78,15 +78,15 @@ _vkernel() {
 	if [[ $cur == -* ]]; then
 		case $command in
 		check | stats) _vkernel_words --json --help ;;
-		run) _vkernel_words --policy --name --audit --keep --help ;;
+		run) _vkernel_words --policy --name --parent --audit --keep --help ;;
 		attach) _vkernel_words --policy --container --audit --allow-degraded --cgroup --mntns --help ;;
 		ps) _vkernel_words --container --members --quiet --json --help ;;
 		show) _vkernel_words --json --yaml --help ;;
 		events) _vkernel_words --follow --container --instance --json --help ;;
 		why) _vkernel_words --policy --foreign --abi --json --help ;;
-		update) _vkernel_words --policy --container --drop-mitigations --allow-degraded --help ;;
+		update) _vkernel_words --policy --container --drop-mitigations --drop-pushed --allow-degraded --help ;;
 		mitigate) _vkernel_words --audit --enforce --lift --all --list --json --help ;;
-		rm) _vkernel_words --kill --help ;;
+		rm) _vkernel_words --kill --recursive --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
 		gc) _vkernel_words --dry-run --help ;;
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \

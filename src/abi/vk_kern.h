@@ -15,10 +15,11 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 3
+#define VK_KERN_ABI 4
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
-#define VK_ROW_BYTES 320 /* the engine's record of an instance; opaque to the programs */
+#define VK_MAX_DEPTH 8 /* levels of a tree of instances */
+#define VK_ROW_BYTES 448 /* the engine's record of an instance; opaque to the programs */
 #define VK_SLOTS 16384 /* images of each size class */
 #define VK_SLOT_INDEX(slot) ((slot)&0x3fffu)
 #define VK_SLOT_CLASS(slot) (((slot) >> 14) & 3u)
@@ -36,9 +37,10 @@ enum vk_instance_flag {
  *              number never used before, so caches keyed by it need no flush. 0: no rules
  *              loaded: every checked operation of its members is denied
  * @mntns:      unique id of the mount namespace whose mounts name its files; 0 until its first
- *              program runs. Written once, by the kernel side
+ *              program runs. Written once. That of its parent, if it has one: the parent's
+ *              rules bind its members too, and must mean the same files
  * @flags:      VK_I_*
- * @parent:     id of the instance it was made in; 0: none
+ * @parent:     id of the instance it was made in, whose rules its image includes; 0: none
  * @denied:     operations denied
  * @audited:    operations allowed and reported
  * @suppressed: reports left out by the rate limit
@@ -69,11 +71,20 @@ enum vk_member_state {
 	VK_MEMBER_BORN = 2, /* no member, and vki 0: was put into its cgroup by clone3(2) */
 };
 
-/* A thread's record, in task local storage. Inherited at fork; never removed. */
+/**
+ * struct vk_member - a thread's record, in task local storage. Inherited at fork; never removed
+ * @vki:   its instance. Once active it is changed only by the kernel side, by one compare and
+ *         exchange of the whole record, and only to an instance below the present one
+ * @state: enum vk_member_state
+ * @next:  of an active member: the instance, below its own, that it goes into at its next exec; 0:
+ *         none
+ */
 struct vk_member {
 	__u32 vki;
-	__u32 state;
+	__u16 state;
+	__u16 next;
 };
+_Static_assert(sizeof(struct vk_member) == 8, "changed as one word");
 
 /* "By place": a task that executes a program in this cgroup v2 or mount namespace joins. */
 enum vk_place_kind { VK_PLACE_CGROUP = 1, VK_PLACE_MNTNS = 2 };

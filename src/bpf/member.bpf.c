@@ -4,7 +4,8 @@
  *
  * Ways in: fork (task_alloc), the next exec of a marked task, an exec at a place (cgroup or mount
  * namespace) that belongs to an instance, and the engine's attach (iterator). There is no way out:
- * nothing here or elsewhere removes or changes a record once it is active.
+ * nothing here or elsewhere removes a record once it is active, and it changes in one direction
+ * only, to an instance below its own, whose rules include all it was bound by (vk_go_below).
  *
  * Fail closed: a child that cannot get its record is not born.
  */
@@ -22,6 +23,18 @@ static __noinline int vk_born_in_cgroup(struct task_struct *child)
 	if (vk_n_places)
 		bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
+}
+
+/* Moves an active record into @vki, if that is below its instance. False: it stays as it is. */
+static __always_inline bool vk_go_below(struct vk_member *m, u32 vki)
+{
+	u64 *word = (u64 *)m, old = vk_read_once(*word);
+
+	if ((old >> 32 & 0xffff) != VK_MEMBER_ACTIVE || (u32)old == vki ||
+	    !vk_is_own((u32)old, vki) || !(vk_instance_at(vki)->flags & VK_I_LIVE))
+		return false;
+	/* The task may move itself at its exec while an iterator moves it. */
+	return __sync_val_compare_and_swap(word, old, (u64)vki) == old;
 }
 
 /* deny: the child's record cannot be made. allow: otherwise; a non-member's child is none. */
@@ -55,29 +68,22 @@ int BPF_PROG(vk_task_free, struct task_struct *task)
 	return 0;
 }
 
-/* The instance that the place of a task belongs to, 0: none. */
-static __noinline u32 vk_place_of(struct task_struct *task)
+/* The innermost cgroup that is a place: one made below a member cgroup belongs to it. */
+static __always_inline u32 vk_cgroup_place(void)
 {
-	struct vk_place place = {.kind = VK_PLACE_MNTNS};
+	struct vk_place place = {.kind = VK_PLACE_CGROUP};
 	u32 *vki;
 
-	if (!vk_n_places)
-		return 0;
-	place.id = vk_mntns_of(task);
-	vki = bpf_map_lookup_elem(&vk_places, &place);
-	if (vki)
-		return *vki;
-	place.kind = VK_PLACE_CGROUP;
 	place.id = bpf_get_current_cgroup_id();
 	vki = bpf_map_lookup_elem(&vk_places, &place);
 	if (vki)
 		return *vki;
-		/* A cgroup made below a member cgroup belongs to it. Level 0 is the root. */
+		/* Level 0 is the root. */
 #pragma unroll
-	for (int level = 1; level <= 8; level++) {
+	for (int level = 8; level >= 1; level--) {
 		place.id = bpf_get_current_ancestor_cgroup_id(level);
 		if (!place.id)
-			break;
+			continue;
 		vki = bpf_map_lookup_elem(&vk_places, &place);
 		if (vki)
 			return *vki;
@@ -93,6 +99,57 @@ static __always_inline bool vk_is_outside(struct task_struct *task, u32 vki)
 	return ns && ns != vk_mntns_of(task);
 }
 
+/* The instance that the place of a task belongs to, 0: none; of two, the one below the other. */
+static __noinline u32 vk_place_of(struct task_struct *task)
+{
+	struct vk_place place = {.kind = VK_PLACE_MNTNS};
+	u32 *vki, cgroup;
+
+	if (!vk_n_places)
+		return 0;
+	cgroup = vk_cgroup_place();
+	place.id = vk_mntns_of(task);
+	vki = bpf_map_lookup_elem(&vk_places, &place);
+	if (!vki || (cgroup && vk_is_own(*vki, cgroup)))
+		return cgroup;
+	return *vki;
+}
+
+/* At its exec, a member goes further down, where it was marked or where its place is. */
+static __always_inline void vk_exec_below(struct task_struct *task, struct vk_member *m)
+{
+	u32 next = m->next;
+	struct vk_member *leader;
+
+	if (!next) {
+		leader = bpf_task_storage_get(&vk_members, task->group_leader, NULL, 0);
+		if (leader)
+			next = leader->next;
+	}
+	if (!next)
+		next = vk_place_of(task);
+	if (next && vk_go_below(m, next))
+		__sync_fetch_and_add(&vk_member_gen, 1);
+}
+
+/* Files of an instance are named by the mounts of its namespace, or that of those above it. */
+static __always_inline void vk_name_space(struct vk_instance *inst, struct task_struct *task)
+{
+	struct vk_instance *up = inst;
+
+	if (inst->mntns)
+		return;
+#pragma unroll
+	for (int i = 0; i < VK_MAX_DEPTH && up->parent; i++) {
+		up = vk_instance_at(up->parent);
+		if (up->mntns) {
+			inst->mntns = up->mntns;
+			return;
+		}
+	}
+	inst->mntns = vk_mntns_of(task);
+}
+
 /*
  * Runs at every exec before the program's own check, so that the rules of the instance already
  * decide about the program by which a task joins. A join or activation that is followed by a
@@ -103,12 +160,13 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *leader;
 	struct vk_member *m = NULL, *marked, init = {};
-	struct vk_instance *inst;
 
 	if (task->bpf_storage)
 		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
-	if (m && m->state == VK_MEMBER_ACTIVE)
+	if (m && m->state == VK_MEMBER_ACTIVE) {
+		vk_exec_below(task, m);
 		goto named; /* allow: a member already */
+	}
 	if (!m || !m->vki) {
 		/*
 		 * A thread's exec takes over the process but keeps its own task_struct: a mark
@@ -138,9 +196,7 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 	}
 	m->state = VK_MEMBER_ACTIVE;
 named:
-	inst = vk_instance_at(m->vki);
-	if (!inst->mntns)
-		inst->mntns = vk_mntns_of(task);
+	vk_name_space(vk_instance_at(m->vki), task);
 	return 0; /* allow: whether the program may run is vk_exec's to say */
 }
 
@@ -149,26 +205,46 @@ named:
 /* Set by the engine before it reads the attach iterator. */
 __u32 vk_attach_tgid;
 __u32 vk_attach_vki;
+__u32 vk_attach_from; /* only members of this instance, which is above; 0: only who is none */
+__u32 vk_attach_exec; /* not now, but at its next exec */
 __u32 vk_attach_added;
+
+/* Marks an active member for its next exec. */
+static __always_inline void vk_mark(struct vk_member *m)
+{
+	u64 *word = (u64 *)m, old = vk_read_once(*word), marked;
+
+	marked = (old & 0xffffffffffffull) | (u64)vk_attach_vki << 48;
+	if ((u32)old == vk_attach_from && vk_is_own((u32)old, vk_attach_vki) &&
+	    __sync_val_compare_and_swap(word, old, marked) == old)
+		__sync_fetch_and_add(&vk_attach_added, 1);
+}
 
 /*
  * One pass over all threads: those of the wanted process and those whose parent is a member by
  * now join. The engine repeats it until a pass adds nothing; children born meanwhile to members
- * inherit, so this ends.
+ * inherit, so this ends. Members of another instance are never moved, but from vk_attach_from to
+ * one below it.
  */
 SEC("iter/task")
 int vk_attach(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vk_member *m, *parent, init = {};
-	struct vk_instance *inst;
-	u64 ns;
 
 	if (!task)
 		return 0;
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
-	if (m && m->vki)
-		return 0; /* a member already, of whichever instance: never moved */
+	if (m && m->vki &&
+	    (!vk_attach_from || m->vki != vk_attach_from || m->state != VK_MEMBER_ACTIVE))
+		return 0; /* a member already: never moved */
+	if ((!m || !m->vki) && vk_attach_from)
+		return 0;
+	if (vk_attach_exec) {
+		if (m && (u32)task->tgid == vk_attach_tgid && task->pid == task->tgid)
+			vk_mark(m);
+		return 0;
+	}
 	if ((u32)task->tgid != vk_attach_tgid) {
 		parent = bpf_task_storage_get(&vk_members, task->group_leader, NULL, 0);
 		if (!parent || parent->vki != vk_attach_vki)
@@ -176,18 +252,20 @@ int vk_attach(struct bpf_iter__task *ctx)
 		if (!parent || parent->vki != vk_attach_vki)
 			return 0;
 	}
-	init.vki = vk_attach_vki;
-	m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!m) {
-		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
-		return 0;
+	if (m && m->vki) {
+		if (!vk_go_below(m, vk_attach_vki))
+			return 0;
+	} else {
+		init.vki = vk_attach_vki;
+		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!m) {
+			__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+			return 0;
+		}
+		*m = init; /* also of one born in a cgroup */
 	}
-	*m = init; /* also of one born in a cgroup */
 	__sync_fetch_and_add(&vk_attach_added, 1);
-	inst = vk_instance_at(vk_attach_vki);
-	ns = vk_mntns_of(task);
-	if (!inst->mntns)
-		inst->mntns = ns;
+	vk_name_space(vk_instance_at(vk_attach_vki), task);
 	return 0;
 }
 
@@ -198,7 +276,7 @@ int vk_attach(struct bpf_iter__task *ctx)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 {
-	struct vk_member *m, init;
+	struct vk_member *m, *record, init;
 
 	if (!parent->bpf_storage)
 		return 0; /* no member */
@@ -208,8 +286,11 @@ int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 	init = *m;
 	vk_member_forget(child);
 	/* Finds the record that task_alloc made, or makes it. */
-	if (!bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
+	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!record)
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+	else if (record->vki != init.vki)
+		vk_go_below(record, init.vki); /* its parent was moved meanwhile */
 	return 0;
 }
 
@@ -240,5 +321,10 @@ int vk_list(struct bpf_iter__task *ctx)
 	line.tid = task->pid;
 	bpf_probe_read_kernel_str(line.comm, sizeof(line.comm), task->comm);
 	bpf_seq_write(seq, &line, sizeof(line));
+	if (m->next && m->state == VK_MEMBER_ACTIVE) {
+		line.vki = m->next;
+		line.state = VK_MEMBER_PENDING;
+		bpf_seq_write(seq, &line, sizeof(line));
+	}
 	return 0;
 }

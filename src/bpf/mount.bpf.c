@@ -7,10 +7,18 @@
 
 static __always_inline void vk_freeze_names(struct vk_call *c)
 {
-	u64 ns = c->inst->mntns;
+	struct vk_instance *inst = c->inst;
+	u64 ns = inst->mntns;
 	u32 one = 1;
 
-	__sync_fetch_and_or(&c->inst->flags, VK_I_MOUNTED);
+	/* Instances above name their files by the same mounts. */
+#pragma unroll
+	for (int i = 0; i < VK_MAX_DEPTH; i++) {
+		__sync_fetch_and_or(&inst->flags, VK_I_MOUNTED);
+		if (!inst->parent)
+			break;
+		inst = vk_instance_at(inst->parent);
+	}
 	if (ns)
 		bpf_map_update_elem(&vk_mounted, &ns, &one, BPF_ANY);
 	/* Mounts propagate: also where the task is now, if it left its instance's namespace. */

@@ -428,7 +428,7 @@ static __always_inline u32 vk_build_scratch(struct vk_call *c, struct vk_scratch
 	s->off = VK_PATH;
 	s->class = VK_NAME_ANON;
 	s->ns = c->inst->mntns;
-	s->frozen = c->inst->flags & VK_I_MOUNTED;
+	s->frozen = vk_is_frozen(c->inst);
 	if ((s64)vk_probe64(vk_mount_field(s->mount, mnt_ns)) == -22) {
 		s->class = VK_NAME_LOST;
 		return VK_NAME_LOST;

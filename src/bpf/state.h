@@ -28,7 +28,7 @@ enum vk_walk_kind {
  * @dentry: address whose name is wanted
  * @mount:  address of the struct mount it is seen on
  * @ns:     the instance's mount namespace
- * @frozen: a member of the instance was allowed a mount operation: no anchor is taken any more
+ * @frozen: a member of the tree was allowed a mount operation: no anchor is taken any more
  * @d:      current dentry of the walk
  * @m:      current mount of the walk
  * @root:   root dentry of @m
@@ -183,6 +183,7 @@ __u64 vk_absent[2]; /* bit per row of the table of hooks: this kernel has no suc
 __u32 vk_n_places; /* entries of vk_places */
 __u32 vk_ovl_cred; /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
 __u32 vk_last_id; /* last instance id handed out, so that ids are reused late */
+__u32 vk_top_id; /* the highest id ever handed out */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */
 __u32 vk_bpffs_dev; /* s_dev of the bpf file system that holds our pins */
 

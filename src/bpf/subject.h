@@ -23,6 +23,34 @@ static __always_inline struct vk_instance *vk_instance_at(u32 id)
 	return &vk_instances[id & (VK_INSTANCES - 1)];
 }
 
+/* Whether instance @vki is @mine or below it. */
+static __always_inline bool vk_is_own(u32 mine, u32 vki)
+{
+#pragma unroll
+	for (int i = 0; i < VK_MAX_DEPTH; i++) {
+		if (!vki)
+			return false;
+		if (vki == mine)
+			return true;
+		vki = vk_instance_at(vki)->parent;
+	}
+	return false;
+}
+
+/* Whether a member of the instance, or of one above it, was allowed a mount operation. */
+static __always_inline bool vk_is_frozen(struct vk_instance *inst)
+{
+#pragma unroll
+	for (int i = 0; i < VK_MAX_DEPTH; i++) {
+		if (inst->flags & VK_I_MOUNTED)
+			return true;
+		if (!inst->parent)
+			return false;
+		inst = vk_instance_at(inst->parent);
+	}
+	return true;
+}
+
 /* The instance id of any task; 0: it has none. Pending members are not bound yet. */
 static __always_inline u32 vk_vki_of(struct task_struct *task)
 {

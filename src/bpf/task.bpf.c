@@ -3,20 +3,6 @@
  * task.bpf.c - what members may do to processes, and which kernel facilities they may use.
  */
 
-/* Whether instance @vki is @mine or below it. A tree is at most VK_MAX_LAYERS deep. */
-static __always_inline bool vk_is_own(u32 mine, u32 vki)
-{
-#pragma unroll
-	for (int i = 0; i < VK_MAX_LAYERS; i++) {
-		if (!vki)
-			return false;
-		if (vki == mine)
-			return true;
-		vki = vk_instance_at(vki)->parent;
-	}
-	return false;
-}
-
 static __always_inline u32 vk_call_vki(struct vk_call *c)
 {
 	return ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
@@ -104,8 +90,8 @@ static __always_inline bool vk_mount_trusted(struct vk_call *c, u64 mnt)
 	u64 ns = c->inst->mntns, addr;
 
 	addr = vk_probe64(vk_mount_field(mnt - bpf_core_field_offset(struct mount, mnt), mnt_ns));
-	return ns && addr >= 4096 && vk_ns_id_addr(addr) == ns &&
-	       !(c->inst->flags & VK_I_MOUNTED) && !bpf_map_lookup_elem(&vk_mounted, &ns);
+	return ns && addr >= 4096 && vk_ns_id_addr(addr) == ns && !vk_is_frozen(c->inst) &&
+	       !bpf_map_lookup_elem(&vk_mounted, &ns);
 }
 
 #define vk_cred_field(addr, field) vk_probe64((addr) + bpf_core_field_offset(struct cred, field))

@@ -216,6 +216,8 @@ static const char *without_rule(const struct vk_event *ev)
 		return "mounting is allowed nowhere, so no file system is made or changed";
 	if (ev->op == VK_OP_IOCTL && ev->err == EPERM)
 		return "a member does not type into a terminal";
+	if (ev->op == VK_OP_PTRACE && ev->arg[2] == VK_SCOPE_ALL)
+		return "members of a nested instance cannot trace tasks outside of it";
 	if (ev->name_class == VK_NAME_LOST)
 		return "what cannot be named is denied";
 	if (ev->err == EXDEV)

@@ -103,6 +103,15 @@ static void print_instance(const struct cached *c)
 	cli_put_safe(stdout, text, strlen(text));
 }
 
+/* The instance whose layer decided, if it is one above. */
+static const char *layer_owner(const struct vk_info *info, const struct vk_reason *why)
+{
+	const struct vk_layer_origin *o = &info->origins[why->layer];
+
+	return why->policy && why->layer < info->n_layers && o->instance != info->id ? o->name :
+										       NULL;
+}
+
 static void print_line(const struct reader *r, const struct vk_event *ev, const struct cached *c,
 		       const struct vk_reason *why)
 {
@@ -126,6 +135,8 @@ static void print_line(const struct reader *r, const struct vk_event *ev, const 
 	cli_put_safe(stdout, ev->comm, strnlen(ev->comm, sizeof(ev->comm)));
 	printf("[%u] uid %u: ", ev->tgid, ev->uid);
 	if (why->policy) {
+		if (layer_owner(&c->info, why))
+			printf("%s's ", layer_owner(&c->info, why));
 		printf("policy %s: ", why->policy->name);
 		cli_put_safe(stdout, why->text, strlen(why->text));
 		printf(" at %s:%u:%u", why->policy->file, why->pos.line, why->pos.column);
@@ -211,6 +222,8 @@ static void print_json(const struct reader *r, const struct vk_event *ev, const 
 	cli_json_set(o, "errno",
 		     ev->err ? cli_json_string(strerrorname_np(ev->err) ?: "?") : json_null());
 	set_reason(o, why);
+	if (layer_owner(&c->info, why))
+		cli_json_set(o, "layer_of", cli_json_string(layer_owner(&c->info, why)));
 	cli_json_set(o, "pid", json_integer(ev->tgid));
 	cli_json_set(o, "tid", json_integer(ev->tid));
 	cli_json_set(o, "ppid", json_integer(ev->ppid));

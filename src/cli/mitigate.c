@@ -299,8 +299,11 @@ static void list_applied(struct listing *l, const struct vk_info *info, const st
 
 static int list_instance(const struct vk_info *info, void *data)
 {
-	for (size_t i = info->n_layers - info->n_mitigations; i < info->n_layers; i++)
-		for (size_t k = 0; k < info->layers[i]->n_uses; k++)
+	for (size_t i = 0; i < info->n_layers; i++)
+		for (size_t k = 0;
+		     info->origins[i].mitigation && info->origins[i].instance == info->id &&
+		     k < info->layers[i]->n_uses;
+		     k++)
 			list_applied(data, info, info->layers[i]->uses[k], info->layers[i]->mode);
 	return 0;
 }

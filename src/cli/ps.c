@@ -2,6 +2,7 @@
 /* ps.c - vkernel ps: the instances, or their members. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -43,17 +44,20 @@ struct names {
 	char (*name)[65];
 };
 
-static int add_row(const struct vk_info *info, void *data)
+static void add_row(const struct vk_info *info, const struct sink *sink)
 {
-	const struct sink *sink = data;
 	struct cli_table *t = sink->table;
 	struct oci_record record;
 
 	if (!is_wanted(sink, info, &record))
-		return 0;
-	cli_cell(t, "%s", info->name);
+		return;
+	/* Each below the one whose rules bind it too. */
+	cli_cell(t, "%*s%s", 2 * (int)(info->depth - 1), "", info->name);
 	cli_cell(t, "%s", cli_mode_name(info->mode));
-	cli_cell(t, "%s", info->policies);
+	if (info->n_pushed)
+		cli_cell(t, "%s+%u pushed", info->policies, info->n_pushed);
+	else
+		cli_cell(t, "%s", info->policies);
 	if (info->pending)
 		cli_cell(t, "%u+%u", info->members, info->pending);
 	else
@@ -62,7 +66,33 @@ static int add_row(const struct vk_info *info, void *data)
 	cli_cell(t, "%" PRIu64, (uint64_t)info->counters.audited);
 	if (sink->containers)
 		cli_cell(t, "%s", record.name[0] ? record.name : record.id);
+}
+
+/* All instances, to be printed as a tree. */
+struct list {
+	struct vk_info *info;
+	size_t n;
+};
+
+static int keep_info(const struct vk_info *info, void *data)
+{
+	struct list *l = data;
+
+	l->info = reallocarray(l->info, l->n + 1, sizeof(*l->info));
+	if (!l->info)
+		cli_out_of_memory();
+	l->info[l->n++] = *info;
 	return 0;
+}
+
+/* The depth of the recursion is bounded: VK_MAX_DEPTH. */
+static void add_tree(const struct list *l, uint32_t parent, const struct sink *sink)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->info[i].parent == parent) {
+			add_row(&l->info[i], sink);
+			add_tree(l, l->info[i].id, sink);
+		}
 }
 
 static int add_object(const struct vk_info *info, void *data)
@@ -76,6 +106,9 @@ static int add_object(const struct vk_info *info, void *data)
 	o = json_object();
 	cli_json_set(o, "name", cli_json_string(info->name));
 	cli_json_set(o, "id", json_integer(info->id));
+	cli_json_set(o, "parent", info->parent ? cli_json_string(info->parent_name) : json_null());
+	cli_json_set(o, "depth", json_integer(info->depth));
+	cli_json_set(o, "pushed", json_integer(info->n_pushed));
 	cli_json_set(o, "mode", cli_json_string(cli_mode_name(info->mode)));
 	cli_json_set(o, "policies", cli_json_string(info->policies));
 	cli_json_set(o, "members", json_integer(info->members));
@@ -188,6 +221,7 @@ static int list_instances(struct vk_engine *eng, const struct settings *set, con
 {
 	_cleanup_table_ struct cli_table table = {0};
 	struct sink sink = {.table = &table, .only = only};
+	struct list list = {0};
 	int r;
 
 	if (set->quiet)
@@ -205,9 +239,12 @@ static int list_instances(struct vk_engine *eng, const struct settings *set, con
 	cli_table_init(&table, sink.containers ?
 				       "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED|CONTAINER" :
 				       "NAME|MODE|POLICIES|>MEMBERS|>DENIED|>AUDITED");
-	r = eng ? vk_instance_list(eng, false, add_row, &sink, e) : 0;
-	if (r == 0)
+	r = eng ? vk_instance_list(eng, false, keep_info, &list, e) : 0;
+	if (r == 0) {
+		add_tree(&list, 0, &sink);
 		cli_table_print(&table, stdout);
+	}
+	free(list.info);
 	return r;
 }
 
@@ -252,7 +289,8 @@ const struct cli_command cli_ps = {
 	.details =
 		"One line per instance: its mode, its policies, its member threads (and +N that\n"
 		"become members at their next exec), and what was denied and audited so far. If\n"
-		"there are containers: the name by which their engine knows them, or their id.",
+		"there are containers: the name by which their engine knows them, or their id.\n"
+		"One that is bound by the rules of another, too, stands below it.",
 	.examples = "sudo vkernel ps\n"
 		    "sudo vkernel ps --members --container web",
 	.options = options,

@@ -16,11 +16,12 @@
 
 #include "cli.h"
 
-enum { KEY_AUDIT = 256 };
+enum { KEY_AUDIT = 256, KEY_PARENT };
 
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
 	{'n', "name", "NAME", "name of the instance (default: COMMAND and a suffix)"},
+	{KEY_PARENT, "parent", "NAME", "make it below this instance, whose rules bind it too"},
 	{KEY_AUDIT, "audit", NULL, "allow and report what the policy denies"},
 	{'k', "keep", NULL, "keep the instance when its last member has gone"},
 	{0},
@@ -29,6 +30,7 @@ static const struct cli_option options[] = {
 struct settings {
 	struct cli_names policies;
 	const char *name;
+	const char *parent;
 	bool audit, keep;
 	char **command;
 };
@@ -150,13 +152,14 @@ static int create(struct vk_engine *eng, const struct settings *set,
 
 	if (set->name) {
 		snprintf(name, 65, "%s", set->name);
-		r = vk_instance_create(eng, name, cli_layers(policies), policies->n, ret_id, e);
+		r = vk_instance_create_below(eng, name, set->parent, cli_layers(policies),
+					     policies->n, ret_id, e);
 	} else {
 		do {
 			*e = (struct vk_error){0};
 			make_name(set->command[0], name, 65);
-			r = vk_instance_create(eng, name, cli_layers(policies), policies->n, ret_id,
-					       e);
+			r = vk_instance_create_below(eng, name, set->parent, cli_layers(policies),
+						     policies->n, ret_id, e);
 		} while (r == -EEXIST);
 	}
 	return r;
@@ -205,7 +208,7 @@ static void leave(const char *name)
 	int r = vk_engine_open(&eng, 0, &e);
 
 	if (r == 0)
-		r = vk_instance_remove(eng, name, false, &e);
+		r = vk_instance_remove_tree(eng, name, false, &e);
 	if (r == -EBUSY)
 		fprintf(stderr,
 			"vkernel: instance %s stays: it has members "
@@ -268,6 +271,8 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 			cli_add_policy_name(cmd, &set->policies, arg);
 		else if (key == 'n')
 			set->name = arg;
+		else if (key == KEY_PARENT)
+			set->parent = arg;
 		else if (key == 'k')
 			set->keep = true;
 		else
@@ -276,6 +281,29 @@ static void parse(const struct cli_command *cmd, int argc, char **argv, struct s
 	set->command = cli_operands(cmd, argc, argv, 1, CLI_MANY, NULL);
 	if (!set->policies.n)
 		exit(cli_usage(cmd, "a policy is missing: give -p POLICY"));
+}
+
+/* The filter that the policies and those of the instances above ask for. */
+static int make_entry_below(const char *parent, const struct cli_policies *policies,
+			    struct vk_entry *entry, struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	vk_cleanup(vk_info_free) struct vk_info info = {0};
+	const struct vk_policy *all[VK_MAX_LAYERS];
+	int r = vk_engine_open(&eng, VK_OPEN_READ_ONLY, e);
+
+	if (r == 0)
+		r = vk_instance_get(eng, parent, &info, e);
+	if (r < 0)
+		return r;
+	if (info.n_layers + policies->n > VK_MAX_LAYERS)
+		return vk_error_set(e, E2BIG,
+				    "with the %zu of \"%s\" and of those above it, there would be "
+				    "more than %d layers",
+				    info.n_layers, info.name, VK_MAX_LAYERS);
+	memcpy(all, info.layers, info.n_layers * sizeof(*all));
+	memcpy(all + info.n_layers, policies->layers, policies->n * sizeof(*all));
+	return vk_entry_make(all, info.n_layers + policies->n, entry, e);
 }
 
 /* The policies, and the filter that they ask for: the command must be able to start under it. */
@@ -301,7 +329,8 @@ static int load(const struct settings *set, struct cli_policies *policies, struc
 				   "the section \"exec\"");
 		return -EPERM;
 	}
-	return vk_entry_make(cli_layers(policies), policies->n, entry, e);
+	return set->parent ? make_entry_below(set->parent, policies, entry, e) :
+			     vk_entry_make(cli_layers(policies), policies->n, entry, e);
 }
 
 static int run(const struct cli_command *cmd, int argc, char **argv)
@@ -325,8 +354,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_run = {
 	.name = "run",
-	.synopsis =
-		"-p POLICY [-p POLICY]... [--name NAME] [--audit] [--keep] [--] COMMAND [ARG...]",
+	.synopsis = "-p POLICY [-p POLICY]... [--name NAME] [--parent NAME] [--audit] [--keep]\n"
+		    "                   [--] COMMAND [ARG...]",
 	.summary = "run a command in a new instance",
 	.details =
 		"COMMAND and all that it starts are members; they cannot leave. With several\n"

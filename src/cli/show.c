@@ -75,6 +75,10 @@ static void print_summary(const struct vk_info *info, const struct vk_host *host
 	       vk_mechanism_name(host->mechanism));
 	print_members(info, m);
 	print_age(c->created_ns);
+	if (info->parent)
+		printf("  %-10s %s, whose rules bind it too\n", "below", info->parent_name);
+	if (info->by_member)
+		printf("  %-10s uid %u, a member of %s\n", "made by", info->uid, info->parent_name);
 	printf("  %-10s %s, %u states; used by %u instance%s\n", "compiled",
 	       cli_size(info->image_bytes, size), info->states, info->slot_shared,
 	       info->slot_shared == 1 ? "" : "s");
@@ -157,8 +161,16 @@ static void print_json(const struct vk_info *info, const struct vk_host *host,
 	const struct vk_instance *c = &info->counters;
 	json_t *o = json_object(), *layers = json_array();
 
-	for (size_t i = 0; i < info->n_layers; i++)
-		cli_json_add(layers, policy_object(info->layers[i]));
+	for (size_t i = 0; i < info->n_layers; i++) {
+		json_t *layer = policy_object(info->layers[i]);
+
+		cli_json_set(layer, "instance", cli_json_string(info->origins[i].name));
+		cli_json_set(layer, "pushed_by",
+			     info->origins[i].pushed ? json_integer(info->origins[i].uid) :
+						       json_null());
+		cli_json_add(layers, layer);
+	}
+	cli_json_set(o, "parent", info->parent ? cli_json_string(info->parent_name) : json_null());
 	cli_json_set(o, "name", cli_json_string(info->name));
 	cli_json_set(o, "id", json_integer(info->id));
 	cli_json_set(o, "mode", cli_json_string(cli_mode_name(info->mode)));
@@ -200,7 +212,10 @@ static void print_text(const struct vk_info *info, const struct vk_host *host,
 {
 	print_summary(info, host, m);
 	for (size_t i = 0; i < info->n_layers; i++) {
-		_cleanup_free_ char *label = cli_format("\nlayer %zu: ", i + 1);
+		const struct vk_layer_origin *o = &info->origins[i];
+		_cleanup_free_ char *of =
+			cli_format(o->instance == info->id ? "" : " of %s", o->name);
+		_cleanup_free_ char *label = cli_format("\nlayer %zu%s: ", i + 1, of);
 
 		print_policy(info->layers[i], label);
 	}

@@ -3,12 +3,13 @@
 #include "cli.h"
 #include "oci.h"
 
-enum { KEY_DROP = 256, KEY_DEGRADED };
+enum { KEY_DROP = 256, KEY_PUSHED, KEY_DEGRADED };
 
 static const struct cli_option options[] = {
 	{'p', "policy", "POLICY", "file or name of a policy; up to 8 times"},
 	{'c', "container", "ID", "the instance of this container: id, its beginning, or name"},
 	{KEY_DROP, "drop-mitigations", NULL, "take away what vkernel mitigate has put on top"},
+	{KEY_PUSHED, "drop-pushed", NULL, "take away what members pushed, here and below"},
 	{KEY_DEGRADED, "allow-degraded", NULL, "leave rules unenforced that need a restart"},
 	{0},
 };
@@ -22,14 +23,16 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	const char *container = NULL, *arg;
 	struct oci_record record;
 	bool degraded = false;
-	bool drop = false;
+	unsigned int drop = 0;
 	int r;
 
 	for (int key; (key = cli_next(cmd, argc, argv, &arg)) != CLI_END;) {
 		if (key == 'c')
 			container = arg;
 		else if (key == KEY_DROP)
-			drop = true;
+			drop |= VK_DROP_MITIGATIONS;
+		else if (key == KEY_PUSHED)
+			drop |= VK_DROP_PUSHED;
 		else if (key == KEY_DEGRADED)
 			degraded = true;
 		else
@@ -51,9 +54,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		r = vk_engine_open(&eng, 0, &e);
 	if (r == 0) {
 		vk_engine_entry(eng, 0, degraded);
-		r = (drop ? vk_instance_update_all :
-			    vk_instance_update)(eng, container ? record.instance : operands[0],
-						cli_layers(&policies), policies.n, &e);
+		r = vk_instance_replace(eng, container ? record.instance : operands[0],
+					cli_layers(&policies), policies.n, drop, &e);
 	}
 	if (r < 0) {
 		cli_report(&e);
@@ -64,13 +66,15 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_update = {
 	.name = "update",
-	.synopsis = "NAME|--container ID -p POLICY... [--drop-mitigations] [--allow-degraded]",
+	.synopsis = "NAME|--container ID -p POLICY... [--drop-mitigations] [--drop-pushed]\n"
+		    "                      [--allow-degraded]",
 	.summary = "replace the policy of a running instance",
 	.details =
 		"All layers of the instance are replaced in one step: every operation sees\n"
 		"either the old policy or the new one. Files that are open stay open. When a\n"
-		"policy has a mistake, nothing changes. Mitigations (vkernel mitigate) stay in force\n"
-		"under the new policy. Nor does anything change if a rule for system calls needs a\n"
+		"policy has a mistake, nothing changes. Mitigations (vkernel mitigate) and layers\n"
+		"that members pushed stay in force under the new policy; the instances below follow.\n"
+		"Nor does anything change if a rule for system calls needs a\n"
 		"filter that the instance was not started with, unless --allow-degraded leaves such\n"
 		"rules unenforced.",
 	.examples = "sudo vkernel update web -p web.yaml\n"

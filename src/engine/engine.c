@@ -124,14 +124,16 @@ int vk_stats_get(struct vk_engine *eng, struct vk_stats *ret, struct vk_error *e
 	r = vk_members_count(eng, active, NULL, e);
 	if (r < 0)
 		return r;
-	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++) {
 		const struct vk_instance *i = &eng->bss->vk_instances[id];
-		const struct vk_row *row = &eng->rows[id];
+		const struct vk_row_state *row = vk_row_state(eng, id);
 		uint8_t *mark;
+		uint32_t slot;
 
-		if (!row->used)
+		if (!eng->rows[id].used)
 			continue;
-		mark = &seen[VK_SLOT_CLASS(row->slot) * VK_SLOTS + VK_SLOT_INDEX(row->slot)];
+		slot = vk_row_slot(row);
+		mark = &seen[VK_SLOT_CLASS(slot) * VK_SLOTS + VK_SLOT_INDEX(slot)];
 		st.images += !*mark;
 		st.image_bytes += *mark ? 0 : row->image_bytes;
 		*mark = 1;

@@ -73,11 +73,24 @@ static inline void vk_engine_closep(struct vk_engine **eng)
 
 /**
  * struct vk_info - one instance, for ps and show
- * @layers:   parsed copies of the policies in force, outermost first; owned by the info
- * @policies: names of the layers, comma separated
- * @n_mitigations: how many of the last layers are mitigations
+ * @layers:   parsed copies of the policies in force, outermost first, those of the instances above
+ *            included; owned by the info
+ * @origins:  of each, whose it is
+ * @policies: names of its own layers that root gave, comma separated
+ * @n_own:    its own layers
+ * @n_pushed: of those, the ones that members added
+ * @parent:   the instance above it, 0: none
+ * @depth:    1: has no parent
+ * @by_member: made by a member; @uid says which user
  * @slot_shared: instances that share its image, itself included
  */
+struct vk_layer_origin {
+	uint32_t instance;
+	char name[65];
+	bool mitigation; /* put on top by vk_mitigate() */
+	bool pushed; /* by a member */
+	uint32_t uid; /* of whom */
+};
 struct vk_info {
 	uint32_t id;
 	char name[65];
@@ -90,9 +103,16 @@ struct vk_info {
 	uint32_t states;
 	uint32_t needs;
 	struct vk_instance counters;
+	uint32_t parent;
+	char parent_name[65];
+	uint32_t depth;
+	uint32_t n_own;
+	uint32_t n_pushed;
+	bool by_member;
+	uint32_t uid;
 	struct vk_policy *layers[VK_MAX_LAYERS];
+	struct vk_layer_origin origins[VK_MAX_LAYERS];
 	size_t n_layers;
-	size_t n_mitigations;
 };
 void vk_info_free(struct vk_info *info);
 
@@ -101,13 +121,24 @@ void vk_info_free(struct vk_info *info);
 int vk_instance_create(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 		       struct vk_error *e);
-/* Replaces the layers atomically; mitigations stay. -ENOENT: no such instance; -EBADMSG: it has
- * mitigations, whose stored texts are not those in force. */
+/* The same below the instance @parent (NULL: none), all of whose layers bind it too. -ELOOP: it
+ * would be more than VK_MAX_DEPTH deep; -E2BIG: more than VK_MAX_LAYERS layers in all. */
+int vk_instance_create_below(struct vk_engine *eng, const char *name, const char *parent,
+			     const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
+			     struct vk_error *e);
+/* Replaces all its own layers, but mitigations and those that members pushed, atomically; the
+ * instances below it follow. -ENOENT: no such instance; -EBADMSG: it has mitigations, whose stored
+ * texts are not those in force. */
 int vk_instance_update(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, struct vk_error *e);
-/* The same, and takes the mitigations away. */
-int vk_instance_update_all(struct vk_engine *eng, const char *name,
-			   const struct vk_policy *const *layers, size_t n, struct vk_error *e);
+enum vk_drop {
+	VK_DROP_MITIGATIONS = 1, /* of the instance */
+	VK_DROP_PUSHED = 2, /* what members pushed, on it and on all below it */
+};
+/* The same, and takes away what would stay. @drop: enum vk_drop. */
+int vk_instance_replace(struct vk_engine *eng, const char *name,
+			const struct vk_policy *const *layers, size_t n, unsigned int drop,
+			struct vk_error *e);
 /* Re-enforces the stored layers in another mode; mitigations keep theirs. */
 int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
 			 struct vk_error *e);
@@ -150,14 +181,18 @@ int vk_mitigate(struct vk_engine *eng, const char *const *names, size_t n,
 		void *data, struct vk_error *e);
 
 /* Removes it. -EBUSY: it has members (the message says how many), unless @kill, which ends them
- * first. There is no way to release members. */
+ * first. There is no way to release members. -ENOTEMPTY: there are instances below it. */
 int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e);
+/* The same with all below it: all or none. */
+int vk_instance_remove_tree(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e);
 
-/* The next exec of @pid (a single-threaded process, by pidfd) makes it a member. */
+/* The next exec of @pid (a single-threaded process, by pidfd) makes it a member. A member of an
+ * instance above it goes down into it. */
 int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
 				  struct vk_error *e);
-/* A running process with all its threads and descendants, now. @ret_count: threads joined.
- * -ESRCH: no such process; -EALREADY: it is a member of an instance. */
+/* A running process with all its threads and descendants, now. Members of an instance above it go
+ * down into it. @ret_count: threads joined. -ESRCH: no such process; -EALREADY: it is a member of
+ * another instance. */
 int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *ret_count,
 		       struct vk_error *e);
 /* Who executes a program in this cgroup v2 (by path) / mount namespace (of a process) joins. */

@@ -313,7 +313,7 @@ static const struct vk_policy *find_cause(const struct vk_policy *p, struct vk_p
 	return NULL;
 }
 
-int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+int vk_entry_check(bool degraded, const struct vk_policy *const *layers, size_t n,
 		   uint64_t in_force, uint64_t *ret_hash, struct vk_error *e)
 {
 	_cleanup_filter_ struct vk_filter f = {.coarse = -1};
@@ -325,7 +325,7 @@ int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers,
 	if (r < 0)
 		return r;
 	*ret_hash = in_force;
-	if (!f.needed || eng->degraded || vk_filter_hash(&f) == in_force)
+	if (!f.needed || degraded || vk_filter_hash(&f) == in_force)
 		return 0;
 	for (size_t i = 0; i < n && !cause; i++)
 		cause = find_cause(layers[i], &pos, text, sizeof(text));

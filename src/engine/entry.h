@@ -11,8 +11,9 @@ int vk_entry_build(const struct vk_filter *f, struct vk_entry *ret, struct vk_er
 /* Equal filters have equal hashes; 0: none is needed. */
 uint64_t vk_filter_hash(const struct vk_filter *f);
 /* Whether layers may be put in force where @in_force is the filter that members have: 0, and the
- * filter that they have afterwards; -EOPNOTSUPP: they ask for another. */
-int vk_entry_check(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
+ * filter that they have afterwards; -EOPNOTSUPP: they ask for another, and may not do without
+ * (@degraded). */
+int vk_entry_check(bool degraded, const struct vk_policy *const *layers, size_t n,
 		   uint64_t in_force, uint64_t *ret_hash, struct vk_error *e);
 
 /* Whether two stacks of layers need the same filter. */

@@ -11,6 +11,8 @@
 
 #include <bpf/bpf.h>
 
+#include "vkernel.skel.h"
+
 /* FNV-1a, 64 bits. Only a hint: equal hashes are compared byte by byte. */
 uint64_t vk_hash(const void *data, size_t len)
 {
@@ -45,8 +47,7 @@ static int outer_map(struct vk_engine *eng, enum vk_class c)
 	return eng->maps[VK_MAP_SMALL + c];
 }
 
-/* Whether the image in @slot is @img, byte for byte. */
-bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img)
+int vk_slot_read(struct vk_engine *eng, uint32_t slot, struct vk_image **ret)
 {
 	enum vk_class c = VK_SLOT_CLASS(slot);
 	uint32_t index = VK_SLOT_INDEX(slot), id, zero = 0;
@@ -54,17 +55,33 @@ bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *
 	_cleanup_close_ int fd = -1;
 
 	if (bpf_map_lookup_elem(outer_map(eng, c), &index, &id) < 0)
-		return false;
+		return -errno;
 	fd = bpf_map_get_fd_by_id(id);
 	buf = malloc(class_bytes(c));
-	return fd >= 0 && buf && bpf_map_lookup_elem(fd, &zero, buf) == 0 &&
-	       memcmp(buf, img, img->size) == 0;
+	if (!buf)
+		return -ENOMEM;
+	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, buf) < 0)
+		return -errno;
+	*ret = (struct vk_image *)vk_take_ptr(buf);
+	return 0;
+}
+
+/* Whether the image in @slot is @img, byte for byte. */
+bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img)
+{
+	_cleanup_free_ struct vk_image *have = NULL;
+
+	return class_of(img) == VK_SLOT_CLASS(slot) && vk_slot_read(eng, slot, &have) == 0 &&
+	       memcmp(have, img, img->size) == 0;
 }
 
 static bool slot_used(struct vk_engine *eng, uint32_t slot)
 {
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].used && eng->rows[id].slot == slot)
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
+		if (eng->rows[id].used && (uint32_t)eng->bss->vk_instances[id].rule == slot)
+			return true;
+	for (size_t i = 0; i < eng->n_reserved; i++)
+		if (eng->reserved[i].slot == slot)
 			return true;
 	return false;
 }
@@ -90,6 +107,34 @@ static int load_image(struct vk_engine *eng, uint32_t slot, const struct vk_imag
 	return 0;
 }
 
+/* Remembers a slot that no row mentions yet. */
+static int reserve(struct vk_engine *eng, uint32_t slot, uint64_t hash, struct vk_error *e)
+{
+	struct vk_reserved *more =
+		reallocarray(eng->reserved, eng->n_reserved + 1, sizeof(*eng->reserved));
+
+	if (!more)
+		return vk_error_set(e, ENOMEM, "no memory");
+	eng->reserved = more;
+	more[eng->n_reserved++] = (struct vk_reserved){slot, hash};
+	return 0;
+}
+
+/* True and *ret_slot: the image is in @slot already. Notes the slot as used. */
+static bool slot_fits(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
+		      uint32_t slot, uint64_t slot_hash, uint8_t *used, uint32_t *ret_slot)
+{
+	if (VK_SLOT_CLASS(slot) != (uint32_t)class_of(img))
+		return false;
+	if (slot_hash == hash && VK_SLOT_INDEX(slot) && !used[VK_SLOT_INDEX(slot)] &&
+	    vk_slot_holds(eng, slot, img)) {
+		*ret_slot = slot;
+		return true;
+	}
+	used[VK_SLOT_INDEX(slot)] = 1;
+	return false;
+}
+
 int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
 		    uint32_t *ret_slot, struct vk_error *e)
 {
@@ -100,17 +145,17 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 
 	if (!used)
 		return vk_error_set(e, ENOMEM, "no memory");
-	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
-		const struct vk_row *row = &eng->rows[id];
-
-		if (!row->used || VK_SLOT_CLASS(row->slot) != c)
-			continue;
-		if (row->hash == hash && !used[VK_SLOT_INDEX(row->slot)] &&
-		    vk_slot_holds(eng, row->slot, img)) {
-			*ret_slot = row->slot;
+	for (size_t i = 0; i < eng->n_reserved; i++)
+		if (slot_fits(eng, img, hash, eng->reserved[i].slot, eng->reserved[i].hash, used,
+			      ret_slot))
 			return 0;
-		}
-		used[VK_SLOT_INDEX(row->slot)] = 1;
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++) {
+		uint32_t slot = (uint32_t)eng->bss->vk_instances[id].rule;
+
+		if (!eng->rows[id].used ||
+		    !slot_fits(eng, img, hash, slot, vk_row_state(eng, id)->hash, used, ret_slot))
+			continue;
+		return reserve(eng, slot, hash, e);
 	}
 	/* Index 0 stays empty: rule word 0 means no rules. */
 	for (index = 1; index < VK_SLOTS && used[index];)
@@ -118,6 +163,8 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 	if (index == VK_SLOTS)
 		return vk_error_set(e, ENOSPC, "all %d image slots are in use", VK_SLOTS);
 	r = load_image(eng, VK_SLOT(c, index), img, e);
+	if (r == 0)
+		r = reserve(eng, VK_SLOT(c, index), hash, e);
 	if (r == 0)
 		*ret_slot = VK_SLOT(c, index);
 	return r;

@@ -30,161 +30,157 @@ static int check_name(const char *name, struct vk_error *e)
 	return -EINVAL;
 }
 
-void vk_loaded_free(struct vk_loaded *l)
+static int instance_layers(struct vk_engine *eng, uint32_t id, struct vk_layer_list *ret,
+			   struct vk_error *e)
 {
-	free(l->img);
+	vk_cleanup(vk_plan_done) struct vk_plan p = {0};
+	int r = vk_plan_look(&p, eng, id, e);
+
+	return r < 0 ? r : vk_plan_layers(&p, &p.items[0], ret, e);
 }
 
-int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   uint64_t entry, struct vk_loaded *l, struct vk_error *e)
+/* What the row says of layers given by root; the rest of the state stays. */
+static void describe(struct vk_row_state *s, const struct vk_policy *const *layers, size_t n,
+		     size_t mitigations)
+{
+	size_t used = 0;
+
+	s->text = VK_TEXT_NEW;
+	s->n_layers = (uint8_t)n;
+	s->mitigations = (uint8_t)mitigations;
+	s->mode = VK_MODE_AUDIT;
+	memset(s->policies, 0, sizeof(s->policies));
+	for (size_t i = 0; i < n; i++) {
+		int w = snprintf(s->policies + used, sizeof(s->policies) - used, "%s%s",
+				 i ? "," : "", layers[i]->name);
+
+		used += w > 0 && used + (size_t)w < sizeof(s->policies) ? (size_t)w : 0;
+		/* Mitigations have modes of their own: see vk_mitigate(). */
+		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE)
+			s->mode = VK_MODE_ENFORCE;
+	}
+}
+
+/* Whether the image of the plan is that of the given layers and of nothing else. */
+static bool is_plain(const struct vk_plan *p)
+{
+	return p->n == 1 && p->items[0].n_chain == 1 && !p->items[0].parent;
+}
+
+/* A copy of an image; NULL: no memory. */
+static struct vk_image *copy_image(const struct vk_image *img)
+{
+	struct vk_image *copy = malloc(img->size);
+
+	if (copy)
+		memcpy(copy, img, img->size);
+	return copy;
+}
+
+/* Compiles, or takes the image that is known; see vk_layers_put(). */
+static int compile(struct vk_plan *p, struct vk_image **known, struct vk_error *e)
 {
 	int r;
 
-	if (n < 1 || n > VK_MAX_LAYERS)
+	if (known && *known && is_plain(p))
+		p->items[0].img = copy_image(*known);
+	r = vk_plan_compile(p, e);
+	if (r == 0 && known && !*known && is_plain(p))
+		*known = copy_image(p->items[0].img);
+	return r;
+}
+
+/* Puts layers given by root in force: of the plan's new instance, or of @id. */
+static int set_layers(struct vk_engine *eng, struct vk_plan *p, uint32_t id, uint32_t parent,
+		      const struct vk_row_state *next, struct vk_image **known, uint32_t *ret_id,
+		      struct vk_error *e)
+{
+	_cleanup_free_ char *document = NULL;
+	int r;
+
+	if (p->n_given < 1 || p->n_given > VK_MAX_LAYERS)
 		return vk_error_set(e, EINVAL, "an instance has 1 to %d layers", VK_MAX_LAYERS);
-	r = vk_compile(layers, n, &l->img, e);
+	p->degraded = eng->degraded;
+	document = vk_store_document(p->given, p->n_given);
+	if (!document)
+		return vk_error_set(e, ENOMEM, "no memory to store the policies");
+	r = vk_plan_make(p, eng, id, parent, next, document, strlen(document), e);
 	if (r == 0)
-		r = vk_entry_check(eng, layers, n, entry, &l->entry, e);
-	if (r < 0)
-		return r;
-	l->hash = vk_hash(l->img, l->img->size);
-	vk_modules_refresh(eng);
-	r = vk_hooks_ensure(eng, l->img->needs, e);
-	if (r < 0)
-		return r;
-	r = vk_store_texts(eng, layers, n, &l->text, e);
-	if (r < 0)
-		return r;
-	return vk_slot_acquire(eng, l->img, l->hash, &l->slot, e);
+		r = compile(p, known, e);
+	if (r == 0)
+		r = vk_plan_commit(p, eng, ret_id, e);
+	if (r < 0 && !p->drop && (next->n_pushed || p->n > 1))
+		vk_error_advise(e, "the layers that members pushed, and those of instances below, "
+				   "count too; vkernel update --drop-pushed removes the former");
+	return r;
 }
 
-void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-		   size_t n, size_t mitigations, const struct vk_loaded *l)
+int vk_instance_create_below(struct vk_engine *eng, const char *name, const char *parent,
+			     const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
+			     struct vk_error *e)
 {
-	struct vk_row *row = &eng->rows[id];
-	uint64_t rule = (uint64_t)++eng->bss->vk_next_view << 32 | l->slot;
-	size_t used = 0;
+	vk_cleanup(vk_plan_done) struct vk_plan p = {.given = layers, .n_given = n};
+	struct vk_row_state next = {0};
+	uint32_t above = 0;
+	int r = check_name(name, e);
 
-	row->slot = l->slot;
-	row->hash = l->hash;
-	row->text = l->text;
-	row->entry = l->entry;
-	row->needs = l->img->needs;
-	row->image_bytes = l->img->size;
-	row->states = (l->img->max_entry / (l->img->stride / VK_ROW_UNIT)) + 1;
-	row->n_layers = (uint8_t)n;
-	row->mitigations = (uint8_t)mitigations;
-	row->mode = VK_MODE_AUDIT;
-	row->policies[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		int w = snprintf(row->policies + used, sizeof(row->policies) - used, "%s%s",
-				 i ? "," : "", layers[i]->name);
-
-		used += w > 0 && used + (size_t)w < sizeof(row->policies) ? (size_t)w : 0;
-		/* Mitigations have modes of their own: see vk_mitigate(). */
-		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE)
-			row->mode = VK_MODE_ENFORCE;
-	}
-	__atomic_store_n(&eng->bss->vk_instances[id].rule, rule, __ATOMIC_SEQ_CST);
-}
-
-/* Ids are handed out round robin, so that one is reused as late as possible. */
-static uint32_t free_id(struct vk_engine *eng)
-{
-	uint32_t id = eng->bss->vk_last_id;
-
-	for (uint32_t i = 1; i < VK_INSTANCES; i++) {
-		id = id + 1 >= VK_SELFTEST_ID ? 1 : id + 1;
-		if (!eng->rows[id].used)
-			return id;
-	}
-	return 0;
+	if (r == 0 && parent)
+		r = vk_row_find(eng, parent, &above, e);
+	if (r < 0)
+		return r;
+	if (vk_row_depth(eng, above) >= VK_MAX_DEPTH)
+		return vk_error_set(e, ELOOP,
+				    "instances can be nested %d deep, and \"%s\" is the "
+				    "last of as many",
+				    VK_MAX_DEPTH, eng->rows[above].name);
+	snprintf(p.name, sizeof(p.name), "%s", name);
+	next.entry = eng->entry;
+	if (n >= 1 && n <= VK_MAX_LAYERS)
+		describe(&next, layers, n, 0);
+	return set_layers(eng, &p, 0, above, &next, NULL, ret_id, e);
 }
 
 int vk_instance_create(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 		       struct vk_error *e)
 {
-	_cleanup_loaded_ struct vk_loaded l = {0};
-	struct timespec now;
-	uint32_t id, text;
-	int r = check_name(name, e);
-
-	if (r < 0)
-		return r;
-	for (id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].used && strcmp(eng->rows[id].name, name) == 0) {
-			vk_error_set(e, EEXIST, "there is an instance \"%s\" already", name);
-			vk_error_advise(e, "choose another name, or \"vkernel rm %s\"", name);
-			return -EEXIST;
-		}
-	id = free_id(eng);
-	if (!id)
-		return vk_error_set(e, ENOSPC, "all %d instances are in use", VK_INSTANCES - 2);
-	r = vk_layers_load(eng, layers, n, eng->entry, &l, e);
-	if (r < 0)
-		return r;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
-	/* The id's earlier life ends here: its texts were kept for its last events. */
-	text = eng->rows[id].text;
-	memset(&eng->rows[id], 0, sizeof(struct vk_row));
-	if (text && text != l.text)
-		vk_store_trim(eng, text);
-	eng->bss->vk_instances[id].created_ns =
-		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	eng->bss->vk_instances[id].flags = VK_I_LIVE;
-	eng->bss->vk_last_id = id;
-	vk_layers_put(eng, id, layers, n, 0, &l);
-	snprintf(eng->rows[id].name, sizeof(eng->rows[id].name), "%s", name);
-	eng->rows[id].used = 1;
-	*ret_id = id;
-	return 0;
+	return vk_instance_create_below(eng, name, NULL, layers, n, ret_id, e);
 }
 
 static int replace(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-		   size_t n, size_t mitigations, struct vk_error *e)
+		   size_t n, size_t mitigations, bool drop, struct vk_image **known,
+		   struct vk_error *e)
 {
-	_cleanup_loaded_ struct vk_loaded l = {0};
-	uint32_t old_slot = eng->rows[id].slot, old_text = eng->rows[id].text;
-	int r = vk_layers_load(eng, layers, n, eng->rows[id].entry, &l, e);
+	vk_cleanup(vk_plan_done) struct vk_plan p = {.given = layers, .n_given = n, .drop = drop};
+	struct vk_row_state next = *vk_row_state(eng, id);
 
-	if (r < 0)
-		return r;
-	vk_layers_put(eng, id, layers, n, mitigations, &l);
-	if (old_slot != l.slot)
-		vk_slot_release(eng, old_slot);
-	if (old_text != l.text)
-		vk_store_trim(eng, old_text);
-	vk_trim();
-	return 0;
+	if (n >= 1 && n <= VK_MAX_LAYERS)
+		describe(&next, layers, n, mitigations);
+	return set_layers(eng, &p, id, eng->rows[id].parent, &next, known, NULL, e);
+}
+
+int vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+		  size_t n, size_t mitigations, struct vk_image **known, struct vk_error *e)
+{
+	return replace(eng, id, layers, n, mitigations, false, known, e);
 }
 
 /* The texts are in files: before they are put in force again they must be what is in force. */
-static int check_stored(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-			size_t n, struct vk_error *e)
+static int check_stored(struct vk_engine *eng, uint32_t id, struct vk_error *e)
 {
-	_cleanup_free_ struct vk_image *img = NULL;
-	int r = vk_compile(layers, n, &img, e);
+	const struct vk_row_state *s = vk_row_state(eng, id);
+	vk_cleanup(vk_plan_done) struct vk_plan p = {0};
+	int r = vk_plan_look(&p, eng, id, e);
 
-	if (r < 0)
+	if (r == 0)
+		r = vk_plan_compile(&p, e);
+	if (r < 0 || vk_slot_holds(eng, vk_row_slot(s), p.items[0].img))
 		return r;
-	if (vk_slot_holds(eng, eng->rows[id].slot, img) && n >= eng->rows[id].mitigations)
-		return 0;
 	vk_error_set(e, EBADMSG, "the stored policies of \"%s\" are not those in force",
 		     eng->rows[id].name);
 	vk_error_advise(e, "somebody changed " VK_STATE_ROOT "; use \"vkernel update "
-			   "--drop-mitigations\" with the policies");
+			   "--drop-mitigations --drop-pushed\" with the policies");
 	return -EBADMSG;
-}
-
-int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, struct vk_error *e)
-{
-	int r = vk_store_layers(eng->rows[id].text, ret->layers, &ret->n, e);
-
-	if (r == 0)
-		r = check_stored(eng, id, vk_layers_const(ret), ret->n, e);
-	return r;
 }
 
 void vk_layers_free(struct vk_layers *l)
@@ -194,17 +190,27 @@ void vk_layers_free(struct vk_layers *l)
 	l->n = 0;
 }
 
-int vk_instance_update_all(struct vk_engine *eng, const char *name,
-			   const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, struct vk_error *e)
 {
-	uint32_t id;
-	int r = vk_row_find(eng, name, &id, e);
+	vk_cleanup(vk_layer_list_done) struct vk_layer_list l = {0};
+	int r = check_stored(eng, id, e);
 
-	return r < 0 ? r : replace(eng, id, layers, n, 0, e);
+	if (r == 0)
+		r = instance_layers(eng, id, &l, e);
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		if (l.owner[i] == id && l.uid[i] < 0) {
+			ret->layers[ret->n++] = l.layer[i];
+			l.borrowed[i] = true; /* taken */
+		}
+	if (r == 0 && ret->n < vk_row_state(eng, id)->mitigations)
+		r = vk_error_set(e, EBADMSG, "the stored policies of \"%s\" are damaged",
+				 eng->rows[id].name);
+	return r;
 }
 
-int vk_instance_update(struct vk_engine *eng, const char *name,
-		       const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+int vk_instance_replace(struct vk_engine *eng, const char *name,
+			const struct vk_policy *const *layers, size_t n, unsigned int drop,
+			struct vk_error *e)
 {
 	const struct vk_policy *all[VK_MAX_LAYERS];
 	_cleanup_layers_ struct vk_layers old = {0};
@@ -214,27 +220,36 @@ int vk_instance_update(struct vk_engine *eng, const char *name,
 
 	if (r < 0)
 		return r;
-	kept = eng->rows[id].mitigations;
-	if (!kept)
-		return replace(eng, id, layers, n, 0, e);
+	kept = drop & VK_DROP_MITIGATIONS ? 0 : vk_row_state(eng, id)->mitigations;
 	if (n < 1 || n + kept > VK_MAX_LAYERS) {
 		vk_error_set(e, EINVAL, "an instance has 1 to %d layers, and mitigations take %zu",
 			     VK_MAX_LAYERS, kept);
 		vk_error_advise(e, "put some of them into one policy that uses the others");
 		return -EINVAL;
 	}
-	r = vk_layers_stored(eng, id, &old, e);
+	if (kept)
+		r = vk_layers_stored(eng, id, &old, e);
 	if (r < 0)
 		return r;
 	memcpy(all, layers, n * sizeof(*all));
 	memcpy(all + n, old.layers + old.n - kept, kept * sizeof(*all));
-	return replace(eng, id, all, n + kept, kept, e);
+	r = replace(eng, id, all, n + kept, kept, drop & VK_DROP_PUSHED, NULL, e);
+	if (r == 0)
+		vk_trim();
+	return r;
+}
+
+int vk_instance_update(struct vk_engine *eng, const char *name,
+		       const struct vk_policy *const *layers, size_t n, struct vk_error *e)
+{
+	return vk_instance_replace(eng, name, layers, n, 0, e);
 }
 
 int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode mode,
 			 struct vk_error *e)
 {
 	_cleanup_layers_ struct vk_layers l = {0};
+	size_t mitigations;
 	uint32_t id;
 	int r = vk_row_find(eng, name, &id, e);
 
@@ -242,22 +257,36 @@ int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode m
 		r = vk_layers_stored(eng, id, &l, e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < l.n - eng->rows[id].mitigations; i++)
+	mitigations = vk_row_state(eng, id)->mitigations;
+	/* What members pushed keeps the mode it came with, too. */
+	for (size_t i = 0; i < l.n - mitigations; i++)
 		l.layers[i]->mode = mode;
-	return replace(eng, id, vk_layers_const(&l), l.n, eng->rows[id].mitigations, e);
+	if (!l.n)
+		return vk_error_set(e, EINVAL, "all layers of \"%s\" are from its members",
+				    eng->rows[id].name);
+	r = replace(eng, id, vk_layers_const(&l), l.n, mitigations, false, NULL, e);
+	if (r == 0)
+		vk_trim();
+	return r;
 }
 
-struct kill_members {
-	uint32_t id;
+/* Which instances go, by id, and how many members they were found to have. */
+struct removal {
+	bool goes[VK_INSTANCES];
+	bool kill;
 	uint32_t found;
 };
 
-static int kill_one(const struct vk_member_line *line, void *data)
+static int meet_member(const struct vk_member_line *line, void *data)
 {
-	struct kill_members *k = data;
+	struct removal *rm = data;
 	_cleanup_close_ int pidfd = -1;
 
-	k->found++;
+	if (line->vki >= VK_INSTANCES || !rm->goes[line->vki])
+		return 0;
+	rm->found++;
+	if (!rm->kill)
+		return 0;
 	/* By pidfd, so that a pid reused meanwhile is not hit. */
 	pidfd = (int)syscall(SYS_pidfd_open, line->tgid, 0);
 	if (pidfd >= 0)
@@ -265,22 +294,16 @@ static int kill_one(const struct vk_member_line *line, void *data)
 	return 0;
 }
 
-static int count_one(const struct vk_member_line *line, void *data)
-{
-	(void)line;
-	((struct kill_members *)data)->found++;
-	return 0;
-}
-
 /* Until there is none: a fork bomb under SIGKILL loses, as children of the dead are found too. */
-static int end_members(struct vk_engine *eng, uint32_t id, struct vk_error *e)
+static int end_members(struct vk_engine *eng, struct removal *rm, struct vk_error *e)
 {
 	for (int tries = 0; tries < 1000; tries++) {
-		struct kill_members k = {.id = id};
 		struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-		int r = vk_members(eng, id, kill_one, &k, e);
+		int r;
 
-		if (r < 0 || k.found == 0)
+		rm->found = 0;
+		r = vk_members(eng, 0, meet_member, rm, e);
+		if (r < 0 || rm->found == 0 || !rm->kill)
 			return r;
 		nanosleep(&pause, NULL);
 	}
@@ -314,39 +337,96 @@ static void forget_mounts(struct vk_engine *eng, uint32_t gone)
 {
 	uint64_t ns = eng->bss->vk_instances[gone].mntns;
 
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (id != gone && eng->rows[id].used && eng->bss->vk_instances[id].mntns == ns)
 			return;
 	bpf_map_delete_elem(eng->maps[VK_MAP_MOUNTED], &ns);
 }
 
-int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
+static void remove_one(struct vk_engine *eng, uint32_t id)
 {
-	struct kill_members k = {0};
-	uint32_t id, slot;
+	struct vk_row *row = &eng->rows[id];
+	uint32_t slot = vk_row_slot(vk_row_state(eng, id));
+
+	forget_mounts(eng, id);
+	row->ended = vk_row_state(eng, id) == &row->state[1];
+	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
+	row->used = 0;
+	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
+	vk_slot_release(eng, slot);
+}
+
+/* Marks @id and, if asked for, all below; returns how many there are below. */
+static uint32_t choose(struct vk_engine *eng, uint32_t id, bool below, struct removal *rm)
+{
+	uint32_t n = 0;
+
+	rm->goes[id] = true;
+	for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
+		if (eng->rows[i].used && eng->rows[i].parent && vk_row_is_below(eng, i, id)) {
+			rm->goes[i] = below;
+			n++;
+		}
+	return n;
+}
+
+static int remove_chosen(struct vk_engine *eng, const char *name, bool kill, bool recursive,
+			 struct removal *rm, struct vk_error *e)
+{
+	uint32_t id, below;
 	int r = vk_row_find(eng, name, &id, e);
 
 	if (r < 0)
 		return r;
-	remove_places(eng, id);
-	r = kill ? end_members(eng, id, e) : vk_members(eng, id, count_one, &k, e);
+	below = choose(eng, id, recursive, rm);
+	if (below && !recursive) {
+		vk_error_set(e, ENOTEMPTY, "there %s %u instance%s below \"%s\"",
+			     below == 1 ? "is" : "are", below, below == 1 ? "" : "s",
+			     eng->rows[id].name);
+		vk_error_advise(e, "remove them first, or all at once with --recursive");
+		return -ENOTEMPTY;
+	}
+	for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
+		if (rm->goes[i])
+			remove_places(eng, i);
+	rm->kill = kill;
+	r = end_members(eng, rm, e);
 	if (r < 0)
 		return r;
-	if (k.found) {
+	if (rm->found) {
 		vk_error_set(e, EBUSY, "instance \"%s\" has %u running member%s",
-			     eng->rows[id].name, k.found, k.found == 1 ? "" : "s");
+			     eng->rows[id].name, rm->found, rm->found == 1 ? "" : "s");
 		vk_error_advise(e, "stop them first, or end them with --kill; a member is never "
 				   "released");
 		return -EBUSY;
 	}
-	slot = eng->rows[id].slot;
-	forget_mounts(eng, id);
-	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
-	memset(&eng->bss->vk_instances[id], 0, sizeof(struct vk_instance));
-	eng->rows[id].used = 0;
-	vk_slot_release(eng, slot);
+	/* Children first: whoever is interrupted leaves a tree. */
+	for (unsigned int depth = VK_MAX_DEPTH; depth > 0; depth--)
+		for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
+			if (rm->goes[i] && eng->rows[i].used && vk_row_depth(eng, i) == depth)
+				remove_one(eng, i);
 	vk_trim();
 	return 0;
+}
+
+static int remove_by_name(struct vk_engine *eng, const char *name, bool kill, bool recursive,
+			  struct vk_error *e)
+{
+	_cleanup_free_ struct removal *rm = calloc(1, sizeof(*rm));
+
+	if (!rm)
+		return vk_error_set(e, ENOMEM, "no memory");
+	return remove_chosen(eng, name, kill, recursive, rm, e);
+}
+
+int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
+{
+	return remove_by_name(eng, name, kill, false, e);
+}
+
+int vk_instance_remove_tree(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e)
+{
+	return remove_by_name(eng, name, kill, true, e);
 }
 
 void vk_info_free(struct vk_info *info)
@@ -356,34 +436,66 @@ void vk_info_free(struct vk_info *info)
 	info->n_layers = 0;
 }
 
+/* Of the layers that root gave to an instance, the last ones. */
+static bool is_mitigation(struct vk_engine *eng, const struct vk_layer_list *l, size_t i)
+{
+	size_t behind = 0;
+
+	for (size_t k = i + 1; k < l->n; k++)
+		behind += l->owner[k] == l->owner[i] && l->uid[k] < 0;
+	return l->uid[i] < 0 && behind < vk_row_state(eng, l->owner[i])->mitigations;
+}
+
+/* Takes over the layers, and says whose each is. */
+static int fill_layers(struct vk_engine *eng, uint32_t id, struct vk_info *info, struct vk_error *e)
+{
+	struct vk_layer_list l = {0};
+	int r = instance_layers(eng, id, &l, e);
+
+	for (size_t i = 0; r == 0 && i < l.n; i++) {
+		struct vk_layer_origin *o = &info->origins[i];
+
+		info->layers[i] = l.layer[i];
+		o->instance = l.owner[i];
+		snprintf(o->name, sizeof(o->name), "%s", eng->rows[l.owner[i]].name);
+		o->mitigation = is_mitigation(eng, &l, i);
+		o->pushed = l.uid[i] >= 0;
+		o->uid = o->pushed ? (uint32_t)l.uid[i] : 0;
+	}
+	info->n_layers = r == 0 ? l.n : 0;
+	return r;
+}
+
 static int fill_info(struct vk_engine *eng, uint32_t id, bool with_layers, const uint32_t *active,
 		     const uint32_t *pending, struct vk_info *info, struct vk_error *e)
 {
+	const struct vk_row_state *s = vk_row_state(eng, id);
 	const struct vk_row *row = &eng->rows[id];
 
 	memset(info, 0, sizeof(*info));
 	info->id = id;
 	snprintf(info->name, sizeof(info->name), "%s", row->name);
-	snprintf(info->policies, sizeof(info->policies), "%s", row->policies);
-	info->mode = row->mode;
+	snprintf(info->policies, sizeof(info->policies), "%s", s->policies);
+	info->mode = s->mode;
+	info->parent = row->parent;
+	info->depth = vk_row_depth(eng, id);
+	info->n_own = s->n_layers + s->n_pushed;
+	info->n_pushed = s->n_pushed;
+	info->by_member = row->by_member;
+	info->uid = row->uid;
+	if (row->parent)
+		snprintf(info->parent_name, sizeof(info->parent_name), "%s",
+			 eng->rows[row->parent].name);
 	info->members = active[id];
 	info->pending = pending[id];
-	info->image_bytes = row->image_bytes;
-	info->states = row->states;
-	info->needs = row->needs;
+	info->image_bytes = s->image_bytes;
+	info->states = s->states;
+	info->needs = s->needs;
 	info->counters = eng->bss->vk_instances[id];
-	for (uint32_t i = 1; i < VK_INSTANCES; i++)
-		info->slot_shared += eng->rows[i].used && eng->rows[i].slot == row->slot;
-	if (!with_layers)
-		return 0;
-
-	int r = vk_store_layers(row->text, info->layers, &info->n_layers, e);
-
-	/* Texts that were tampered with may be fewer. */
-	if (r == 0)
-		info->n_mitigations =
-			row->mitigations < info->n_layers ? row->mitigations : info->n_layers;
-	return r;
+	for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
+		info->slot_shared += eng->rows[i].used &&
+				     (uint32_t)eng->bss->vk_instances[i].rule == vk_row_slot(s);
+	return with_layers ? fill_layers(eng, id, info, e) : 0;
 }
 
 int vk_instance_list(struct vk_engine *eng, bool with_layers,
@@ -396,7 +508,7 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 	if (!count)
 		return vk_error_set(e, ENOMEM, "no memory");
 	r = vk_members_count(eng, count, count + VK_INSTANCES, e);
-	for (uint32_t id = 1; r == 0 && id < VK_INSTANCES; id++) {
+	for (uint32_t id = 1; r == 0 && id <= eng->bss->vk_top_id; id++) {
 		struct vk_info info;
 
 		if (!eng->rows[id].used)

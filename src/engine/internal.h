@@ -16,43 +16,75 @@
 struct vkernel_bpf;
 struct vkernel_bpf__bss;
 
+#define VK_MAX_PUSHED (VK_MAX_LAYERS - 1)
+
+/**
+ * struct vk_row_state - what an instance enforces, as user space knows it
+ * @rule:     vk_instance.rule while this is in force: of the two states of a row, that one counts
+ * @hash:     of the image, to find equal ones
+ * @entry:    hash of the filter that its members have at the entry of the kernel, 0: none
+ * @needs:    VK_NEED_* of the image
+ * @image_bytes: bytes of the image in use
+ * @states:   states of its automaton
+ * @text:     number of the file that holds the layers given by root; 0: none
+ * @mode:     enum vk_mode of those layers
+ * @n_layers: how many they are
+ * @mitigations: how many of the last of those are mitigations (mitigate.c), which an update keeps
+ * @n_pushed: layers that members added
+ * @pushed:   of each the number of the file that holds its text, and who pushed it
+ * @policies: names of the layers given by root
+ */
+struct vk_row_state {
+	uint64_t rule;
+	uint64_t hash;
+	uint64_t entry;
+	uint32_t needs;
+	uint32_t image_bytes;
+	uint32_t states;
+	uint32_t text;
+	uint8_t mode;
+	uint8_t n_layers;
+	uint8_t n_pushed;
+	uint8_t mitigations;
+	struct {
+		uint32_t text;
+		uint32_t uid;
+	} pushed[VK_MAX_PUSHED];
+	char policies[60];
+};
+
 /**
  * struct vk_row - user space's knowledge of one instance; index = id, in the map vk_rows
  * @name:     its name; kept with the texts after its end, until the id is used again, so that its
  *            last events can still be explained
  * @used:     the instance exists
- * @mitigations: how many of its last layers are mitigations (mitigate.c), which an update keeps
- * @mode:     enum vk_mode
- * @n_layers: layers
  * @placed:   it has entries in vk_places
- * @slot:     image slot
- * @needs:    VK_NEED_* of the image
- * @image_bytes: bytes of the image in use
- * @states:   states of its automaton
- * @text:     number of the file that holds its policies' texts
- * @hash:     of the image, to find equal ones
- * @policies: names of the layers
- * @entry:    hash of the filter that its members have at the entry of the kernel, 0: none
+ * @ended:    when it does not exist any more: its last state
+ * @parent:   the instance above it, 0: none
+ * @by_member: a member made it, through the broker
+ * @uid:      which user, then
+ * @created:  vk_instance.created_ns, by which a parent whose id is used again is told from it
+ * @parent_created: that of its parent
+ * @state:    what is in force, and what was before or will be next
  *
  * Mapped shared; changed only under the lock. It decides which hooks stay attached and which
- * images stay loaded, so it is in a map, which members cannot reach, and not in a file.
+ * images stay loaded, so it is in a map, which members cannot reach, and not in a file. A change
+ * fills the state that is not in force; the one store that puts the rules in force switches both,
+ * so whoever is killed half-way leaves the old or the new.
  */
 struct vk_row {
 	char name[65];
-	uint8_t mode;
-	uint8_t n_layers;
-	uint8_t placed;
 	uint8_t used;
-	uint8_t mitigations;
-	uint32_t slot;
-	uint32_t needs;
-	uint32_t image_bytes;
-	uint32_t states;
-	uint32_t text;
-	uint64_t hash;
-	char policies[160];
-	uint64_t entry;
-	uint8_t reserved[VK_ROW_BYTES - 272];
+	uint8_t placed;
+	uint8_t ended;
+	uint32_t parent;
+	uint32_t uid;
+	uint8_t by_member;
+	uint8_t pad[3];
+	uint64_t created;
+	uint64_t parent_created;
+	struct vk_row_state state[2];
+	uint8_t reserved[VK_ROW_BYTES - 416];
 };
 _Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 
@@ -81,6 +113,12 @@ struct vk_engine {
 	size_t bss_size;
 	struct vk_row *rows;
 	enum vk_mechanism mechanism;
+	/* Slots filled by a change that is not in force yet. */
+	struct vk_reserved {
+		uint32_t slot;
+		uint64_t hash;
+	} * reserved;
+	size_t n_reserved;
 	uint64_t entry;
 	bool degraded;
 };
@@ -99,9 +137,11 @@ void vk_modules_refresh(struct vk_engine *eng);
 int vk_iterate(const char *program, int (*fn)(const void *record, void *data), size_t size,
 	       void *data, struct vk_error *e);
 
-/* image.c: slots */
+/* image.c: slots. What is acquired stays reserved, and is not released, until n_reserved is 0. */
 int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
 		    uint32_t *ret_slot, struct vk_error *e);
+/* A copy of the image in the slot. */
+int vk_slot_read(struct vk_engine *eng, uint32_t slot, struct vk_image **ret);
 /* Whether the image in the slot is @img, byte for byte. */
 bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *img);
 /* Frees the slot if no instance uses it; waits for programs that may still read it. */
@@ -111,41 +151,132 @@ uint64_t vk_hash(const void *data, size_t len);
 /* store.c: rows and texts */
 int vk_store_open(struct vk_engine *eng, struct vk_error *e);
 void vk_store_close(struct vk_engine *eng);
-int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   uint32_t *ret_text, struct vk_error *e);
-int vk_store_layers(uint32_t text, struct vk_policy **layers, size_t *ret_n, struct vk_error *e);
+/* Layers as one document, with the sets they use. NULL: no memory. */
+char *vk_store_document(const struct vk_policy *const *layers, size_t n);
+/* The layers of such a document, appended. Pure. */
+int vk_store_parse(const char *data, size_t len, struct vk_policy **layers, size_t *n,
+		   struct vk_error *e);
+int vk_store_put(const char *data, size_t len, uint32_t *ret_text, struct vk_error *e);
+int vk_store_get(uint32_t text, char **ret, size_t *ret_len, struct vk_error *e);
+/* Removes the file if no instance refers to it. */
 void vk_store_trim(struct vk_engine *eng, uint32_t text);
+/* The state in force, or the last one of an instance that has ended. */
+struct vk_row_state *vk_row_state(struct vk_engine *eng, uint32_t id);
+static inline uint32_t vk_row_slot(const struct vk_row_state *s)
+{
+	return (uint32_t)s->rule;
+}
+/* 1 for an instance without a parent. */
+unsigned int vk_row_depth(const struct vk_engine *eng, uint32_t id);
+bool vk_row_is_below(const struct vk_engine *eng, uint32_t id, uint32_t ancestor);
 /* The id of @name: exact, or the only one it is a prefix of. */
 int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struct vk_error *e);
 
-/* instance.c */
+/* plan.c: changes of rules, of one instance and all below it */
+
+#define VK_TEXT_NEW 0xffffffffu
+#define VK_CHAIN (2 * VK_MAX_LAYERS)
 
 /**
- * struct vk_loaded - layers compiled and loaded, not yet in force
- * @img:  what they compile to
- * @hash: of it
- * @slot: where it is loaded
- * @text: where their texts are stored
- * @entry: hash of the filter that members have
+ * struct vk_plan_text - a document, in memory; see vk_row_state
+ * @text:  its number, or VK_TEXT_NEW
+ * @owned: @data is the plan's
  */
-struct vk_loaded {
-	struct vk_image *img;
-	uint64_t hash;
-	uint32_t slot;
+struct vk_plan_text {
 	uint32_t text;
-	uint64_t entry;
+	bool owned;
+	char *data;
+	size_t len;
 };
-void vk_loaded_free(struct vk_loaded *l);
-#define _cleanup_loaded_ vk_cleanup(vk_loaded_free)
-/* Everything that can fail about new layers happens here, before anything changes. @entry: hash of
- * the filter that members have. */
-int vk_layers_load(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   uint64_t entry, struct vk_loaded *l, struct vk_error *e);
-/* Describes the layers in the row, and puts them in force with one store. The last @mitigations
- * of them are that. What was in force before is the caller's to release. */
-void vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
-		   size_t n, size_t mitigations, const struct vk_loaded *l);
 
+/**
+ * struct vk_plan_item - one instance whose image changes
+ * @id:      instance; 0: one that is about to be made
+ * @parent:  the instance above it
+ * @seen:    its rule word when the plan was made
+ * @state:   the state it will have
+ * @chain:   documents of its layers, outermost first; index in the plan's texts
+ * @owner:   whose they are
+ * @uid:     of a pushed one: who pushed it; else -1
+ * @n_chain: how many
+ * @img:     the image, once compiled
+ * @slot:    where it is loaded
+ */
+struct vk_plan_item {
+	uint32_t id;
+	uint32_t parent;
+	uint64_t seen;
+	struct vk_row_state state;
+	uint32_t chain[VK_CHAIN];
+	uint32_t owner[VK_CHAIN];
+	int64_t uid[VK_CHAIN];
+	size_t n_chain;
+	struct vk_image *img;
+	uint32_t slot;
+};
+
+/**
+ * struct vk_plan - a change: the instance asked for, and all below it, whose images include its
+ * @items: parents before their children
+ * @above: the instances above, and their rule words when the plan was made
+ * @given: layers of the new document, if there are models of them already; borrowed
+ * @name:  of the instance to be made
+ * @degraded: rules that need a filter which the members do not have stay unenforced
+ * @drop:  what members pushed goes, here and below
+ * @by_member: asked for by a member: its images are checked against those in force
+ * @uid:   who, then
+ */
+struct vk_plan {
+	struct vk_plan_item *items;
+	size_t n;
+	struct vk_plan_text *texts;
+	size_t n_texts;
+	struct {
+		uint32_t id;
+		uint64_t seen;
+	} above[VK_MAX_DEPTH];
+	size_t n_above;
+	const struct vk_policy *const *given;
+	size_t n_given;
+	char name[65];
+	bool degraded;
+	bool drop;
+	bool by_member;
+	uint32_t uid;
+};
+void vk_plan_done(struct vk_plan *p);
+/* The new state of @id (0: to be made below @parent) with everything below it. @next: @text and
+ * texts of @pushed may be VK_TEXT_NEW, which is @data. */
+int vk_plan_make(struct vk_plan *p, struct vk_engine *eng, uint32_t id, uint32_t parent,
+		 const struct vk_row_state *next, const char *data, size_t len, struct vk_error *e);
+/* Only the documents of @id as they are, for vk_plan_layers. */
+int vk_plan_look(struct vk_plan *p, struct vk_engine *eng, uint32_t id, struct vk_error *e);
+
+/**
+ * struct vk_layer_list - the layers of one item, outermost first
+ * @borrowed: not to be freed
+ * @owner, @uid: as in struct vk_plan_item
+ */
+struct vk_layer_list {
+	struct vk_policy *layer[VK_MAX_LAYERS];
+	bool borrowed[VK_MAX_LAYERS];
+	uint32_t owner[VK_MAX_LAYERS];
+	int64_t uid[VK_MAX_LAYERS];
+	size_t n;
+};
+void vk_layer_list_done(struct vk_layer_list *l);
+/* Pure. */
+int vk_plan_layers(const struct vk_plan *p, const struct vk_plan_item *item,
+		   struct vk_layer_list *ret, struct vk_error *e);
+/* Compiles all that has no image yet. Pure. */
+int vk_plan_compile(struct vk_plan *p, struct vk_error *e);
+/* Everything that can fail, then all in force, deepest first. -EAGAIN: something was changed since
+ * the plan was made. The caller calls vk_trim(). */
+int vk_plan_commit(struct vk_plan *p, struct vk_engine *eng, uint32_t *ret_id, struct vk_error *e);
+
+/* instance.c */
+
+/* The layers that root gave to an instance. */
 struct vk_layers {
 	struct vk_policy *layers[VK_MAX_LAYERS];
 	size_t n;
@@ -156,11 +287,19 @@ static inline const struct vk_policy *const *vk_layers_const(const struct vk_lay
 }
 void vk_layers_free(struct vk_layers *l);
 #define _cleanup_layers_ vk_cleanup(vk_layers_free)
-/* The layers in force, from their texts. -EBADMSG: the texts are not those of what is in force. */
+/* Those in force, from their texts. -EBADMSG: the texts are not those of what is in force. */
 int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, struct vk_error *e);
+
+/* Puts layers that root gives in force; the last @mitigations of them are that. @known: an image
+ * of the same layers in an instance that has no others, and in none below; *known NULL: it is kept
+ * there, the caller's. */
+int vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
+		  size_t n, size_t mitigations, struct vk_image **known, struct vk_error *e);
 
 int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
 		     struct vk_error *e);
+/* The record of a process's leader. -ENOENT: it has none; -ESRCH: it has ended. */
+int vk_member_get(struct vk_engine *eng, int pidfd, struct vk_member *ret);
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state);
 
 /* selftest.c: provokes one real denial. */

@@ -32,19 +32,102 @@ static int member_error(struct vk_error *e, int r)
 {
 	if (r == -EEXIST || r == -EBUSY) {
 		vk_error_set(e, EALREADY, "the process is a member of an instance already");
-		vk_error_advise(e, "a member cannot change instances; \"vkernel update\" changes "
-				   "the rules of its instance");
+		vk_error_advise(e, "a member can only go into an instance below its own; "
+				   "\"vkernel update\" changes the rules of its instance");
 		return -EALREADY;
+	}
+	if (r == -EOPNOTSUPP) {
+		vk_error_set(e, EOPNOTSUPP,
+			     "the instance has a filter for system calls, which only "
+			     "a start can install");
+		vk_error_advise(e, "start the process in it: vkernel run --parent");
+		return -EOPNOTSUPP;
 	}
 	if (r == -ESRCH || r == -EBADF || r == -ENOENT)
 		return vk_error_set(e, ESRCH, "the process has ended");
 	return vk_error_set(e, -r, "cannot make it a member: %s", strerror(-r));
 }
 
+int vk_member_get(struct vk_engine *eng, int pidfd, struct vk_member *ret)
+{
+	return bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, ret) < 0 ? -errno : 0;
+}
+
+/*
+ * Runs the attach iterator, by which the kernel side changes records. @from: the instance that the
+ * process is in now, 0: none. @at_exec: only marks its leader.
+ */
+static int attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t from, bool at_exec,
+		  uint32_t *ret_total, struct vk_error *e)
+{
+	uint32_t total = 0, added;
+	int r;
+
+	eng->bss->vk_attach_vki = id;
+	eng->bss->vk_attach_tgid = (uint32_t)pid;
+	eng->bss->vk_attach_from = from;
+	eng->bss->vk_attach_exec = at_exec;
+	/* Each pass joins children of members; those born later inherit. */
+	do {
+		eng->bss->vk_attach_added = 0;
+		r = vk_iterate("vk_attach", NULL, 0, NULL, e);
+		added = __atomic_load_n(&eng->bss->vk_attach_added, __ATOMIC_SEQ_CST);
+		total += added;
+	} while (r == 0 && added && !at_exec);
+	eng->bss->vk_attach_tgid = 0;
+	eng->bss->vk_attach_vki = 0;
+	eng->bss->vk_attach_from = 0;
+	eng->bss->vk_attach_exec = 0;
+	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
+	*ret_total = total;
+	return r;
+}
+
+/* The instance that the process is active in, 0: none; -EEXIST if it cannot go into @id. */
+static int present_instance(struct vk_engine *eng, uint32_t id, int pidfd, uint32_t *ret)
+{
+	struct vk_member m;
+
+	*ret = 0;
+	if (vk_member_get(eng, pidfd, &m) < 0 || !m.vki)
+		return 0;
+	if (m.state != VK_MEMBER_ACTIVE || !vk_row_is_below(eng, id, m.vki))
+		return -EEXIST;
+	/* Filters for system calls cannot be put on who runs. */
+	if (vk_row_state(eng, id)->entry != vk_row_state(eng, m.vki)->entry && !eng->degraded)
+		return -EOPNOTSUPP;
+	*ret = m.vki;
+	return 0;
+}
+
+/* The pid of a pidfd, in the namespace of /proc. */
+static pid_t pid_of(int pidfd)
+{
+	char path[64], line[128];
+	_cleanup_fclose_ FILE *f = NULL;
+	int pid = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Pid: %d", &pid) == 1)
+			break;
+	return pid;
+}
+
 int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd, struct vk_error *e)
 {
-	int r = vk_member_set(eng, pidfd, id, VK_MEMBER_PENDING);
+	uint32_t from, marked = 0;
+	int r = present_instance(eng, id, pidfd, &from);
 
+	if (r == 0 && !from)
+		r = vk_member_set(eng, pidfd, id, VK_MEMBER_PENDING);
+	if (r == 0 && from) {
+		r = attach(eng, id, pid_of(pidfd), from, true, &marked, e);
+		if (r < 0)
+			return r;
+		r = marked ? 0 : -ESRCH;
+	}
 	return r < 0 ? member_error(e, r) : 0;
 }
 
@@ -52,17 +135,17 @@ int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *
 		       struct vk_error *e)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	uint32_t total = 0, added;
-	struct vk_member m;
+	uint32_t total = 0, from;
 	int r;
 
 	if (pidfd < 0)
 		return vk_error_set(e, errno == EINVAL ? ESRCH : errno, "there is no process %d",
 				    (int)pid);
-	if (bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m) == 0 && m.vki)
-		return member_error(e, -EEXIST);
+	r = present_instance(eng, id, pidfd, &from);
+	if (r < 0)
+		return member_error(e, r);
 	/* Its other members have a filter since their start, and this process has not. */
-	if (eng->rows[id].entry && !eng->degraded) {
+	if (!from && vk_row_state(eng, id)->entry && !eng->degraded) {
 		vk_error_set(e, EOPNOTSUPP,
 			     "instance \"%s\" has rules for system calls that only a start can "
 			     "put in force",
@@ -70,18 +153,7 @@ int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *
 		vk_error_advise(e, "--allow-degraded lets the process join without them");
 		return -EOPNOTSUPP;
 	}
-	eng->bss->vk_attach_vki = id;
-	eng->bss->vk_attach_tgid = (uint32_t)pid;
-	/* Each pass joins children of members; those born later inherit. */
-	do {
-		eng->bss->vk_attach_added = 0;
-		r = vk_iterate("vk_attach", NULL, 0, NULL, e);
-		added = __atomic_load_n(&eng->bss->vk_attach_added, __ATOMIC_SEQ_CST);
-		total += added;
-	} while (r == 0 && added);
-	eng->bss->vk_attach_tgid = 0;
-	eng->bss->vk_attach_vki = 0;
-	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
+	r = attach(eng, id, pid, from, false, &total, e);
 	if (r < 0)
 		return r;
 	if (!total)

@@ -18,6 +18,7 @@
 #include <strings.h>
 
 #include "parse.h"
+#include "vkernel.skel.h"
 
 #define MAX_SETS VK_MAX_COMPONENTS
 
@@ -193,7 +194,7 @@ static int make_plan(struct vk_engine *eng, uint32_t id, const struct vk_mitigat
 
 	if (r < 0)
 		return r;
-	own = p->old.n - eng->rows[id].mitigations;
+	own = p->old.n - vk_row_state(eng, id)->mitigations;
 	for (size_t i = 0; i < p->old.n; i++) {
 		const struct vk_policy *layer = p->old.layers[i];
 		struct sets *s = layer->mode == VK_MODE_ENFORCE ? &enforce : &audit;
@@ -217,32 +218,31 @@ static int make_plan(struct vk_engine *eng, uint32_t id, const struct vk_mitigat
 
 /* ---- many instances ---- */
 
-/* Instances to change; those with @text, @slot, @mitigations and @entry are
- * equal. */
+/* Instances to change; those with the same texts, and as many mitigations among them, are equal. */
 struct group {
 	uint32_t text;
-	uint32_t slot;
 	uint8_t mitigations;
 	uint64_t entry;
 };
 
-static bool is_in(const struct group *g, const struct vk_row *row)
+static bool is_in(const struct group *g, struct vk_engine *eng, uint32_t id)
 {
-	return row->text == g->text && row->slot == g->slot && row->mitigations == g->mitigations &&
-	       row->entry == g->entry;
+	const struct vk_row_state *s = vk_row_state(eng, id);
+
+	return s->text == g->text && s->mitigations == g->mitigations && s->entry == g->entry;
 }
 
 typedef void (*report_fn)(const char *name, int sets, const struct vk_error *e, void *data);
 
 /* A rule set that asks for no other filter changes nothing about one that was left out before. */
-static int load_plan(struct vk_engine *eng, uint32_t id, const struct plan *p, struct vk_loaded *l,
-		     struct vk_error *e)
+static int put_plan(struct vk_engine *eng, uint32_t id, const struct plan *p,
+		    struct vk_image **known, struct vk_error *e)
 {
 	bool degraded = eng->degraded;
 	int r;
 
 	eng->degraded |= vk_entry_same(vk_layers_const(&p->old), p->old.n, p->layers, p->n);
-	r = vk_layers_load(eng, p->layers, p->n, eng->rows[id].entry, l, e);
+	r = vk_layers_put(eng, id, p->layers, p->n, p->made.n, known, e);
 	eng->degraded = degraded;
 	return r;
 }
@@ -251,29 +251,24 @@ static int load_plan(struct vk_engine *eng, uint32_t id, const struct plan *p, s
 static int change_group(struct vk_engine *eng, uint32_t id, uint8_t *wanted,
 			const struct vk_mitigation *m, report_fn fn, void *data)
 {
-	const struct group g = {eng->rows[id].text, eng->rows[id].slot, eng->rows[id].mitigations,
-				eng->rows[id].entry};
+	const struct vk_row_state *state = vk_row_state(eng, id);
+	const struct group g = {state->text, state->mitigations, state->entry};
 	vk_cleanup(plan_free) struct plan p = {0};
-	_cleanup_loaded_ struct vk_loaded l = {0};
-	struct vk_error e = {0};
-	int r = make_plan(eng, id, m, &p, &e), failed = 0;
+	_cleanup_free_ struct vk_image *known = NULL;
+	struct vk_error why = {0};
+	int made = make_plan(eng, id, m, &p, &why), failed = 0;
 
-	if (r == 0 && p.changed)
-		r = load_plan(eng, id, &p, &l, &e);
-	for (; id < VK_INSTANCES; id++) {
-		if (!wanted[id] || !is_in(&g, &eng->rows[id]))
+	for (; id <= eng->bss->vk_top_id; id++) {
+		struct vk_error e = why;
+		int r = made;
+
+		if (!wanted[id] || !is_in(&g, eng, id))
 			continue;
 		wanted[id] = 0;
-		failed += r < 0;
 		if (r == 0 && p.changed)
-			vk_layers_put(eng, id, p.layers, p.n, p.made.n, &l);
+			r = put_plan(eng, id, &p, &known, &e);
+		failed += r < 0;
 		fn(eng->rows[id].name, r < 0 ? r : p.changed, &e, data);
-	}
-	if (r == 0 && p.changed) {
-		if (g.slot != l.slot)
-			vk_slot_release(eng, g.slot);
-		if (g.text != l.text)
-			vk_store_trim(eng, g.text);
 	}
 	return failed;
 }
@@ -294,10 +289,10 @@ int vk_mitigate(struct vk_engine *eng, const char *const *names, size_t n,
 			return r;
 		wanted[id] = 1;
 	}
-	for (uint32_t id = 1; !names && id < VK_INSTANCES; id++)
+	for (uint32_t id = 1; !names && id <= eng->bss->vk_top_id; id++)
 		wanted[id] = eng->rows[id].used;
 	/* What is put in force in one group is no longer equal to those behind it. */
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (wanted[id])
 			failed += change_group(eng, id, wanted, m, fn, data);
 	vk_trim();

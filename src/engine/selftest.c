@@ -113,6 +113,7 @@ int vk_selftest(struct vk_engine *eng, struct vk_error *e)
 	r = run_child(eng, e);
 	memset(inst, 0, sizeof(*inst));
 	memset(row, 0, sizeof(*row));
+	eng->n_reserved = 0;
 	vk_slot_release(eng, slot);
 	return r;
 }

@@ -3,11 +3,12 @@
  * store.c - what only user space knows of instances: names, modes, and the texts of policies,
  * which explain denials later.
  *
- *	/run/vkernel/texts/N     the layers of one or more instances, JSON
+ *	/run/vkernel/texts/N     layers given by root, JSON; or one that a member pushed, as it came
  *	/run/vkernel/lock        held while anything is changed
  *
  * Names and modes are in the map vk_rows. Nothing here decides what is enforced: texts that no
- * longer compile to the image in force are refused. Equal layers are stored once. All of it lives exactly as long as the pins: until the next boot.
+ * longer compile to the image in force are refused. Equal texts are stored once. All of it lives
+ * exactly as long as the pins: until the next boot.
  */
 #include "internal.h"
 
@@ -20,6 +21,7 @@
 #include <jansson.h>
 
 #include "parse.h"
+#include "vkernel.skel.h"
 
 static void json_freep(json_t **j)
 {
@@ -49,6 +51,8 @@ void vk_store_close(struct vk_engine *eng)
 		munmap(eng->rows, sizeof(struct vk_row) * VK_INSTANCES);
 	if (eng->lock >= 0)
 		close(eng->lock);
+	free(eng->reserved);
+	eng->reserved = NULL;
 	eng->rows = NULL;
 	eng->lock = -1;
 }
@@ -120,22 +124,23 @@ static bool file_holds(const char *path, const char *data, size_t len)
 	return have && read(fd, have, len) == (ssize_t)len && memcmp(have, data, len) == 0;
 }
 
-int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers, size_t n,
-		   uint32_t *ret_text, struct vk_error *e)
+char *vk_store_document(const struct vk_policy *const *layers, size_t n)
 {
 	_cleanup_json_ json_t *list = layers_to_json(layers, n);
-	_cleanup_free_ char *data = list ? json_dumps(list, JSON_COMPACT) : NULL;
+
+	return list ? json_dumps(list, JSON_COMPACT) : NULL;
+}
+
+int vk_store_put(const char *data, size_t len, uint32_t *ret_text, struct vk_error *e)
+{
 	_cleanup_close_ int fd = -1;
 	char path[64], temp[80];
 	uint32_t text;
-	size_t len;
 
-	(void)eng;
-	if (!data)
-		return vk_error_set(e, ENOMEM, "no memory to store the policies");
-	len = strlen(data);
 	/* The number is the hash; another text of the same hash moves on by one. */
 	for (text = (uint32_t)vk_hash(data, len) | 1;; text += 2) {
+		if (text == VK_TEXT_NEW)
+			continue;
 		text_path(path, sizeof(path), text);
 		if (access(path, F_OK) < 0)
 			break;
@@ -146,6 +151,7 @@ int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers,
 	}
 	snprintf(temp, sizeof(temp), "%s.new", path);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	errno = 0;
 	if (fd < 0 || write(fd, data, len) != (ssize_t)len || rename(temp, path) < 0) {
 		int code = errno ? errno : ENOSPC;
 
@@ -153,6 +159,26 @@ int vk_store_texts(struct vk_engine *eng, const struct vk_policy *const *layers,
 		return vk_error_set(e, code, "cannot write %s: %s", path, strerror(code));
 	}
 	*ret_text = text;
+	return 0;
+}
+
+int vk_store_get(uint32_t text, char **ret, size_t *ret_len, struct vk_error *e)
+{
+	_cleanup_free_ char *data = NULL;
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	struct stat st;
+
+	text_path(path, sizeof(path), text);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return vk_error_set(e, EIO, "cannot read %s", path);
+	data = malloc((size_t)st.st_size + 1);
+	if (!data || read(fd, data, (size_t)st.st_size) != (ssize_t)st.st_size)
+		return vk_error_set(e, EIO, "cannot read %s", path);
+	data[st.st_size] = '\0';
+	*ret = vk_take_ptr(data);
+	*ret_len = (size_t)st.st_size;
 	return 0;
 }
 
@@ -176,51 +202,84 @@ static int stored_use(const char *name, char **ret_text, size_t *ret_len, char *
 	return 0;
 }
 
-int vk_store_layers(uint32_t text, struct vk_policy **layers, size_t *ret_n, struct vk_error *e)
+int vk_store_parse(const char *data, size_t len, struct vk_policy **layers, size_t *n,
+		   struct vk_error *e)
 {
 	_cleanup_json_ json_t *list = NULL;
 	json_error_t je;
-	char path[64];
-	size_t i;
-	int r = 0;
 
-	text_path(path, sizeof(path), text);
-	list = json_load_file(path, 0, &je);
-	if (!json_is_array(list) || json_array_size(list) > VK_MAX_LAYERS)
-		return vk_error_set(e, EIO, "cannot read %s", path);
-	for (i = 0; i < json_array_size(list) && r == 0; i++) {
+	list = json_loadb(data, len, 0, &je);
+	if (!json_is_array(list))
+		return vk_error_set(e, EIO, "a stored policy is damaged");
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		json_t *o = json_array_get(list, i);
 		const char *doc = json_string_value(json_object_get(o, "text"));
 		const char *file = json_string_value(json_object_get(o, "file"));
+		int r;
 
-		layers[i] = NULL;
+		if (*n >= VK_MAX_LAYERS)
+			return vk_error_set(e, E2BIG, "too many layers");
 		if (!doc || !file)
-			r = vk_error_set(e, EIO, "%s is damaged", path);
-		else
-			r = vk_policy_parse(file, doc, strlen(doc), stored_use,
-					    json_object_get(o, "uses"), &layers[i], e);
-		if (r == 0)
-			layers[i]->mode =
-				(enum vk_mode)json_integer_value(json_object_get(o, "mode"));
+			return vk_error_set(e, EIO, "a stored policy is damaged");
+		r = vk_policy_parse(file, doc, strlen(doc), stored_use, json_object_get(o, "uses"),
+				    &layers[*n], e);
+		if (r < 0)
+			return r;
+		layers[*n]->mode = (enum vk_mode)json_integer_value(json_object_get(o, "mode"));
+		++*n;
 	}
-	if (r < 0) {
-		while (i-- > 0)
-			vk_policy_free(layers[i]);
-		return r;
-	}
-	*ret_n = i;
 	return 0;
+}
+
+static bool refers_to(const struct vk_row_state *s, uint32_t text)
+{
+	bool found = s->text == text;
+
+	for (size_t i = 0; i < s->n_pushed; i++)
+		found |= s->pushed[i].text == text;
+	return found;
 }
 
 void vk_store_trim(struct vk_engine *eng, uint32_t text)
 {
 	char path[64];
 
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
-		if (eng->rows[id].text == text)
+	if (!text || text == VK_TEXT_NEW)
+		return;
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
+		if (eng->rows[id].name[0] && refers_to(vk_row_state(eng, id), text))
 			return; /* also of an instance that has ended */
 	text_path(path, sizeof(path), text);
 	unlink(path);
+}
+
+struct vk_row_state *vk_row_state(struct vk_engine *eng, uint32_t id)
+{
+	struct vk_row *row = &eng->rows[id];
+	uint64_t rule = __atomic_load_n(&eng->bss->vk_instances[id].rule, __ATOMIC_SEQ_CST);
+
+	if (!row->used)
+		return &row->state[row->ended & 1];
+	return &row->state[row->state[1].rule == rule];
+}
+
+unsigned int vk_row_depth(const struct vk_engine *eng, uint32_t id)
+{
+	unsigned int depth = 0;
+
+	for (; id && depth <= VK_MAX_DEPTH; id = eng->rows[id].parent)
+		depth++;
+	return depth;
+}
+
+bool vk_row_is_below(const struct vk_engine *eng, uint32_t id, uint32_t ancestor)
+{
+	for (unsigned int i = 0; i < VK_MAX_DEPTH && id; i++) {
+		id = eng->rows[id].parent;
+		if (id == ancestor)
+			return id != 0;
+	}
+	return false;
 }
 
 int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struct vk_error *e)
@@ -228,7 +287,7 @@ int vk_row_find(struct vk_engine *eng, const char *name, uint32_t *ret_id, struc
 	size_t len = strlen(name);
 	uint32_t found = 0, matches = 0;
 
-	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++) {
 		const char *have = eng->rows[id].name;
 
 		if (!eng->rows[id].used || strncmp(have, name, len) != 0)

@@ -29,10 +29,10 @@ static bool trim_hook(struct vk_engine *eng)
 	uint32_t needs = 0;
 	bool any = false;
 
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (eng->rows[id].used) {
 			any = true;
-			needs |= eng->rows[id].needs;
+			needs |= vk_row_state(eng, id)->needs;
 			needs |= eng->rows[id].placed ? VK_NEED_SETUP : 0;
 		}
 	for (size_t i = 0; i < vk_n_hooks; i++) {
@@ -60,7 +60,7 @@ static size_t live_namespaces(struct vk_engine *eng, uint64_t *ns)
 {
 	size_t n = 0;
 
-	for (uint32_t id = 1; id < VK_INSTANCES; id++)
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (eng->rows[id].used)
 			ns[n++] = eng->bss->vk_instances[id].mntns;
 	qsort(ns, n, sizeof(*ns), compare);

@@ -55,11 +55,14 @@ static int add_layers(struct vk_engine *eng, const struct vk_info *info, const s
 		      struct vk_error *e)
 {
 	const struct vk_policy *all[2 * VK_MAX_LAYERS];
-	size_t own = info->n_layers - info->n_mitigations; /* those stay by themselves */
-	size_t n = 0;
+	size_t n = 0, own;
 
-	for (size_t i = 0; i < own; i++)
-		all[n++] = info->layers[i];
+	for (size_t i = 0; i < info->n_layers; i++)
+		/* The others stay by themselves. */
+		if (info->origins[i].instance == info->id && !info->origins[i].pushed &&
+		    !info->origins[i].mitigation)
+			all[n++] = info->layers[i];
+	own = n;
 	for (size_t i = 0; i < l->n; i++) {
 		size_t k = 0;
 
@@ -98,7 +101,7 @@ static int meet_existing(struct vk_engine *eng, const struct oci_state *st,
 		return -EEXIST;
 	}
 	/* Of an earlier life of the container, which its engine did not see end. */
-	return vk_instance_remove(eng, st->name, false, e);
+	return vk_instance_remove_tree(eng, st->name, false, e);
 }
 
 static int bind_process(struct vk_engine *eng, const struct oci_state *st, uint32_t id, int pidfd,
@@ -221,7 +224,7 @@ int oci_container_remove(const char *name, struct vk_error *e)
 		return r;
 	/* Exactly this name: a prefix would be another container. */
 	if (get_exact(eng, name, &info) == 0)
-		r = vk_instance_remove(eng, name, true, e);
+		r = vk_instance_remove_tree(eng, name, true, e);
 	if (r == 0)
 		oci_record_remove(name);
 	return r;
@@ -236,7 +239,7 @@ static int collect_one(struct vk_engine *eng, const char *name, bool dry_run, st
 	if (eng && get_exact(eng, name, &info) == 0) {
 		if (info.members + info.pending)
 			return 0;
-		r = dry_run ? 0 : vk_instance_remove(eng, name, false, e);
+		r = dry_run ? 0 : vk_instance_remove_tree(eng, name, false, e);
 		if (r < 0)
 			return r;
 	}
