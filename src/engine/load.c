@@ -434,6 +434,9 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 		eng->rows = NULL;
 		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
 	}
+	/* Children have no use for them, and copying their page tables takes milliseconds. */
+	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
+	madvise(eng->rows, sizeof(struct vk_row) * VK_INSTANCES, MADV_DONTFORK);
 	if (eng->bss->vk_abi != VK_KERN_ABI)
 		return vk_error_set(e, EPROTO,
 				    "the pins in %s belong to another version of vkernel",
