@@ -46,6 +46,10 @@ enum vk_outcome vk_image_capable(const struct vk_image *img, int cap);
  * Return: 0; -EINVAL. */
 int vk_image_validate(const void *buf, size_t len);
 
+/* Whether @img allows nothing that @than denies, and reports what it reports. Both are valid.
+ * Return: 0; -EPERM it does; -E2BIG it cannot be told within bounds; -ENOMEM. */
+int vk_image_within(const struct vk_image *img, const struct vk_image *than);
+
 /**
  * struct vk_reason - the rule that decided, for `why` and for denial events
  * @policy:  the policy (layer or used set); NULL when nothing restricts

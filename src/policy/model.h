@@ -172,6 +172,17 @@ struct vk_scope_setting {
 	struct vk_pos pos;
 };
 
+#define VK_PUSH_CHILDREN_MAX 64
+
+/* push: what members may add by themselves. */
+struct vk_push_setting {
+	bool set;
+	bool poppable; /* and take back */
+	uint8_t layers;
+	uint8_t children;
+	struct vk_pos pos;
+};
+
 /**
  * struct vk_policy - one document, with the rule sets it uses
  * @name:     `name:`, or the file's base name; owned
@@ -192,6 +203,7 @@ struct vk_scope_setting {
  * @caps_sys: capabilities refused for the sake of denied system calls
  * @ptrace:   processes: {ptrace: none|own|all}
  * @signal:   processes: {signal: none|own|all}
+ * @push:     what members may add by themselves
  * @switches_set: VK_SW_* bits that the document mentions
  * @switches_deny: of those, the denied ones
  * @switches_audit: of those, the allowed but reported ones
@@ -225,6 +237,7 @@ struct vk_policy {
 	struct vk_pos caps_sys_pos;
 	struct vk_scope_setting ptrace;
 	struct vk_scope_setting signal;
+	struct vk_push_setting push;
 	uint32_t switches_set;
 	uint32_t switches_deny;
 	uint32_t switches_audit;

@@ -62,6 +62,8 @@ const struct vk_schema_key vk_schema[] = {
 	{"", "keys", VK_KIND_WORD, ACTION, "kernel keyrings: add_key, request_key, keyctl", NULL,
 	 vk_parse_switch},
 	{"", "io_uring", VK_KIND_WORD, ACTION, "io_uring_setup(2)", NULL, vk_parse_switch},
+	{"", "push", VK_KIND_MAP, NULL, "what members may add by themselves", "push",
+	 vk_parse_push},
 	{"", "syscalls", VK_KIND_MAP, NULL, "system calls, by name and arguments", "syscalls",
 	 vk_parse_syscalls},
 	{"", "kernel", VK_KIND_LATER, NULL, "kernel log and parameters", NULL, vk_parse_later},
@@ -121,6 +123,13 @@ const struct vk_schema_key vk_schema[] = {
 	 vk_parse_scope},
 	{"processes", "userns", VK_KIND_WORD, ACTION, "creating user namespaces", NULL,
 	 vk_parse_switch},
+
+	{"push", "layers", VK_KIND_NUMBER, NULL, "how many layers members may push", NULL,
+	 vk_parse_push_count},
+	{"push", "children", VK_KIND_NUMBER, NULL, "how many instances members may make below",
+	 NULL, vk_parse_push_count},
+	{"push", "poppable", VK_KIND_WORD, vk_words_bool, "whether they may pop what they pushed",
+	 NULL, vk_parse_poppable},
 
 	{"syscalls", "default", VK_KIND_WORD, vk_words_sys_default,
 	 "for calls that no rule names; deny if something is allowed, else allow", NULL,

@@ -46,6 +46,7 @@ enum vk_kind {
 	VK_KIND_SYSCALLS, /* a list of names, @groups and numbers of system calls */
 	VK_KIND_CONDITIONS, /* a map from arguments to comparisons */
 	VK_KIND_ERRNO, /* the name or number of an error */
+	VK_KIND_NUMBER, /* 0 or more */
 	VK_KIND_LATER, /* reserved: an error in this version */
 };
 

@@ -141,6 +141,8 @@ static const char *kind_text(const struct vk_schema_key *row)
 		return "map of conditions";
 	case VK_KIND_ERRNO:
 		return "error";
+	case VK_KIND_NUMBER:
+		return "number";
 	case VK_KIND_LATER:
 		return "not in this version";
 	}
