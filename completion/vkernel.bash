@@ -47,7 +47,7 @@ _vkernel() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy help \
+		_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy help \
 			version --help --version
 		return
 	fi
@@ -55,7 +55,7 @@ _vkernel() {
 		if [[ $command == policy ]]; then
 			_vkernel_words check plan list show import export groups --help
 		else
-			_vkernel_words check run attach ps show events why stats update mode mitigate rm setup gc policy
+			_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy
 		fi
 		return
 	fi
@@ -89,6 +89,8 @@ _vkernel() {
 		rm) _vkernel_words --kill --recursive --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
 		gc) _vkernel_words --dry-run --help ;;
+		push) _vkernel_words --onto --list --json --help ;;
+		pop) _vkernel_words --from --help ;;
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
 			--help ;;
 		"policy export") _vkernel_words --seccomp --output --help ;;
@@ -102,6 +104,7 @@ _vkernel() {
 	operands=$(_vkernel_operands)
 	case $command in
 	run) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	push) _vkernel_policies ;;
 	show | update | rm) _vkernel_instances ;;
 	setup) _vkernel_words docker podman containerd cdi ;;
 	attach)

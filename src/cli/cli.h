@@ -70,9 +70,9 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_check, cli_run, cli_attach, cli_ps, cli_show, cli_update,
-	cli_mode, cli_mitigate, cli_rm, cli_gc, cli_setup, cli_events, cli_stats, cli_why,
-	cli_policy, cli_policy_check, cli_policy_plan, cli_policy_import, cli_policy_groups,
-	cli_policy_export, cli_policy_list, cli_policy_show;
+	cli_mode, cli_mitigate, cli_rm, cli_gc, cli_setup, cli_events, cli_stats, cli_why, cli_push,
+	cli_pop, cli_policy, cli_policy_check, cli_policy_plan, cli_policy_import,
+	cli_policy_groups, cli_policy_export, cli_policy_list, cli_policy_show;
 
 #define CLI_END (-1)
 

@@ -10,11 +10,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "cli.h"
+#include "client.h"
 
 enum { KEY_AUDIT = 256, KEY_PARENT };
 
@@ -219,7 +221,7 @@ static void leave(const char *name)
 }
 
 static int run_in(struct child *c, const struct settings *set, const struct cli_policies *policies,
-		  const char *name)
+		  const char *name, void (*leave_it)(const char *name))
 {
 	int code = 0, status;
 
@@ -230,13 +232,13 @@ static int run_in(struct child *c, const struct settings *set, const struct cli_
 	if (read(c->failed, &code, sizeof(code)) == sizeof(code)) {
 		status = exec_failed(set, policies, code);
 		end_child(c);
-		leave(name);
+		leave_it(name);
 		return status;
 	}
 	status = wait_for(c);
 	c->pid = -1;
 	if (!set->keep)
-		leave(name);
+		leave_it(name);
 	return status;
 }
 
@@ -333,6 +335,82 @@ static int load(const struct settings *set, struct cli_policies *policies, struc
 			     vk_entry_make(cli_layers(policies), policies->n, entry, e);
 }
 
+/* ---- from inside an instance: vkerneld makes one below, for who may not touch the engine ---- */
+
+/* Whether this process is a member, as vkerneld says. Without vkerneld it is not known. */
+static bool is_inside(void)
+{
+	const struct vk_ask q = {.op = VK_BROKER_LIST, .name = "", .pidfd = -1, .patience_s = 10};
+	struct vk_error ignored = {0};
+	struct vk_answer a;
+
+	return access(VK_BROKER_SOCKET, W_OK) == 0 && vk_broker_ask(&q, &a, &ignored) == 0;
+}
+
+static int make_below(const struct child *c, const struct settings *set, char name[72],
+		      struct vk_error *e)
+{
+	_cleanup_free_ char *text = NULL, *file = NULL;
+	struct vk_ask q = {
+		.op = VK_BROKER_CHILD,
+		.flags = VK_BROKER_AT_EXEC,
+		.name = set->name ? set->name : "",
+		.pidfd = c->pidfd,
+		.patience_s = 60,
+	};
+	struct vk_answer a;
+	int r = cli_policy_text(set->policies.names[0], &text, &q.text_len, &file, e);
+
+	q.text = text;
+	if (r == 0)
+		r = vk_broker_ask(&q, &a, e);
+	if (r == 0)
+		memcpy(name, a.name, 72);
+	else if (e->line && file)
+		snprintf(e->file, sizeof(e->file), "%s", file);
+	return r;
+}
+
+static void leave_below(const char *name)
+{
+	const struct vk_ask q = {
+		.op = VK_BROKER_REMOVE, .name = name, .pidfd = -1, .patience_s = 10};
+	struct vk_error ignored = {0};
+	struct vk_answer a;
+
+	/* If it has members still, vkerneld removes it later. */
+	vk_broker_ask(&q, &a, &ignored);
+}
+
+/* What makes the policy bind programs that would gain privileges is to be refused these. */
+static int start_inside(struct child *c, const struct cli_command *cmd, const struct settings *set,
+			struct vk_error *e)
+{
+	/* vkerneld takes no layer that needs a filter. */
+	const struct vk_entry none = {0};
+
+	if (set->policies.n != 1 || set->parent || set->audit)
+		exit(cli_usage(cmd, "inside an instance it takes one policy, and neither --parent "
+				    "nor --audit"));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return vk_error_set(e, errno, "cannot give up privileges: %s", strerror(errno));
+	return start_child(c, &none, set->command, e);
+}
+
+static int run_inside(const struct cli_command *cmd, const struct settings *set,
+		      const struct cli_policies *policies)
+{
+	vk_cleanup(end_child) struct child child = {-1, -1, -1, -1, {{0}}};
+	struct vk_error e = {0};
+	char name[72] = "";
+
+	if (start_inside(&child, cmd, set, &e) < 0 || make_below(&child, set, name, &e) < 0) {
+		cli_report(&e);
+		return CLI_RUN_FAILED;
+	}
+	return run_in(&child, set, policies, name, leave_below);
+}
+
 static int run(const struct cli_command *cmd, int argc, char **argv)
 {
 	_cleanup_policies_ struct cli_policies policies = {0};
@@ -343,13 +421,18 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	char name[65];
 
 	parse(cmd, argc, argv, &set);
-	if (load(&set, &policies, &entry, &e) < 0 ||
-	    start_child(&child, &entry, set.command, &e) < 0 ||
+	if (load(&set, &policies, &entry, &e) < 0) {
+		cli_report(&e);
+		return CLI_RUN_FAILED;
+	}
+	if (is_inside())
+		return run_inside(cmd, &set, &policies);
+	if (start_child(&child, &entry, set.command, &e) < 0 ||
 	    prepare(&child, &set, &policies, &entry, name, &e) < 0) {
 		cli_report(&e);
 		return CLI_RUN_FAILED;
 	}
-	return run_in(&child, &set, &policies, name);
+	return run_in(&child, &set, &policies, name, leave);
 }
 
 const struct cli_command cli_run = {
@@ -362,6 +445,9 @@ const struct cli_command cli_run = {
 		"policies an operation passes only if each of them allows it. When COMMAND has\n"
 		"ended, the instance is removed, unless --keep is given or members remain (a\n"
 		"daemon): then one line on standard error says so.\n"
+		"\n"
+		"Inside an instance whose policy says push: {children: N}, any user may run this:\n"
+		"the new instance is below the present one, and COMMAND cannot gain privileges.\n"
 		"\n"
 		"The status is that of COMMAND, 128+N if signal N ended it; 125 if vkernel itself\n"
 		"failed, 126 if COMMAND cannot be executed, 127 if it is not found.",

@@ -25,6 +25,8 @@ static const struct {
 	{NULL, &cli_mode},
 	{NULL, &cli_mitigate},
 	{NULL, &cli_rm},
+	{"Inside an instance", &cli_push},
+	{NULL, &cli_pop},
 	{"Containers", &cli_setup},
 	{NULL, &cli_gc},
 	{"Policies", &cli_policy_check},

@@ -66,6 +66,8 @@ enum vk_open_flag {
  * cannot enforce (message and advice say why); -EPROTO: pins of another version. */
 int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *e);
 void vk_engine_close(struct vk_engine *eng);
+/* Mounts the bpf file system where it is not. */
+int vk_bpffs_ensure(struct vk_error *e);
 static inline void vk_engine_closep(struct vk_engine **eng)
 {
 	vk_engine_close(*eng);

@@ -39,6 +39,23 @@ static int instance_layers(struct vk_engine *eng, uint32_t id, struct vk_layer_l
 	return r < 0 ? r : vk_plan_layers(&p, &p.items[0], ret, e);
 }
 
+/* The least of what the policy and the sets it uses say of push. */
+static void describe_push(struct vk_row_state *s, const struct vk_policy *p)
+{
+	for (size_t i = 0; i < p->n_uses; i++)
+		describe_push(s, p->uses[i]);
+	if (!p->push.set)
+		return;
+	if (!(s->push_flags & VK_ROW_PUSH) || p->push.layers < s->push_layers)
+		s->push_layers = p->push.layers;
+	if (!(s->push_flags & VK_ROW_PUSH) || p->push.children < s->push_children)
+		s->push_children = p->push.children;
+	if (!(s->push_flags & VK_ROW_PUSH))
+		s->push_flags = VK_ROW_PUSH | VK_ROW_POPPABLE;
+	if (!p->push.poppable)
+		s->push_flags &= (uint8_t)~VK_ROW_POPPABLE;
+}
+
 /* What the row says of layers given by root; the rest of the state stays. */
 static void describe(struct vk_row_state *s, const struct vk_policy *const *layers, size_t n,
 		     size_t mitigations)
@@ -49,6 +66,7 @@ static void describe(struct vk_row_state *s, const struct vk_policy *const *laye
 	s->n_layers = (uint8_t)n;
 	s->mitigations = (uint8_t)mitigations;
 	s->mode = VK_MODE_AUDIT;
+	s->push_flags = s->push_layers = s->push_children = 0;
 	memset(s->policies, 0, sizeof(s->policies));
 	for (size_t i = 0; i < n; i++) {
 		int w = snprintf(s->policies + used, sizeof(s->policies) - used, "%s%s",
@@ -58,6 +76,7 @@ static void describe(struct vk_row_state *s, const struct vk_policy *const *laye
 		/* Mitigations have modes of their own: see vk_mitigate(). */
 		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE)
 			s->mode = VK_MODE_ENFORCE;
+		describe_push(s, layers[i]);
 	}
 }
 

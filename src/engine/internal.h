@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "hooks.h"
 #include "host.h"
+#include "push.h"
 
 #define VK_PIN_ROOT VK_BPFFS "/vkernel"
 #define VK_STATE_ROOT "/run/vkernel"
@@ -15,6 +16,11 @@
 
 struct vkernel_bpf;
 struct vkernel_bpf__bss;
+
+enum vk_row_push {
+	VK_ROW_PUSH = 1, /* they speak of it */
+	VK_ROW_POPPABLE = 2,
+};
 
 #define VK_MAX_PUSHED (VK_MAX_LAYERS - 1)
 
@@ -32,6 +38,9 @@ struct vkernel_bpf__bss;
  * @mitigations: how many of the last of those are mitigations (mitigate.c), which an update keeps
  * @n_pushed: layers that members added
  * @pushed:   of each the number of the file that holds its text, and who pushed it
+ * @push_flags: enum vk_row_push: what the layers given by root say of push
+ * @push_layers: how many layers members may push
+ * @push_children: how many instances they may make below
  * @policies: names of the layers given by root
  */
 struct vk_row_state {
@@ -50,7 +59,10 @@ struct vk_row_state {
 		uint32_t text;
 		uint32_t uid;
 	} pushed[VK_MAX_PUSHED];
-	char policies[60];
+	uint8_t push_flags;
+	uint8_t push_layers;
+	uint8_t push_children;
+	char policies[57];
 };
 
 /**
@@ -225,6 +237,8 @@ struct vk_plan_item {
  * @drop:  what members pushed goes, here and below
  * @by_member: asked for by a member: its images are checked against those in force
  * @uid:   who, then
+ * @kind:  what for, then
+ * @caps_ok: a new ceiling of capabilities is no trap for set-user-ID programs of others
  */
 struct vk_plan {
 	struct vk_plan_item *items;
@@ -243,6 +257,8 @@ struct vk_plan {
 	bool drop;
 	bool by_member;
 	uint32_t uid;
+	enum vk_request_kind kind;
+	bool caps_ok;
 };
 void vk_plan_done(struct vk_plan *p);
 /* The new state of @id (0: to be made below @parent) with everything below it. @next: @text and
@@ -268,6 +284,8 @@ void vk_layer_list_done(struct vk_layer_list *l);
 /* Pure. */
 int vk_plan_layers(const struct vk_plan *p, const struct vk_plan_item *item,
 		   struct vk_layer_list *ret, struct vk_error *e);
+/* What holds for nested instances whatever their layers say. */
+void vk_plan_confine(struct vk_plan_item *item);
 /* Compiles all that has no image yet. Pure. */
 int vk_plan_compile(struct vk_plan *p, struct vk_error *e);
 /* Everything that can fail, then all in force, deepest first. -EAGAIN: something was changed since

@@ -263,7 +263,7 @@ static int load_skeleton(struct vkernel_bpf *s, struct vk_error *e)
 	return r;
 }
 
-static int ensure_bpffs(struct vk_error *e)
+int vk_bpffs_ensure(struct vk_error *e)
 {
 	struct statfs fs;
 
@@ -354,7 +354,7 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	int r;
 
 	(void)eng;
-	r = ensure_bpffs(e);
+	r = vk_bpffs_ensure(e);
 	if (r < 0)
 		return r;
 	btf = btf__load_vmlinux_btf();

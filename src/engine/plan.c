@@ -231,6 +231,10 @@ static int add_document(const struct vk_plan *p, const struct vk_plan_text *t, i
 	/* Only built-in sets: a member cannot name files of the host. */
 	r = vk_policy_parse(file, t->data, t->len, NULL, NULL, &l->layer[l->n], e);
 	l->n += r == 0;
+	if (r == 0 && l->layer[l->n - 1]->push.set)
+		r = vk_error_at(e, EPERM, file, l->layer[l->n - 1]->push.pos.line,
+				l->layer[l->n - 1]->push.pos.column,
+				"a pushed layer cannot say what may be pushed");
 	return r;
 }
 
@@ -266,8 +270,12 @@ int vk_plan_layers(const struct vk_plan *p, const struct vk_plan_item *item,
  * A member of a nested instance may not take over tasks that fewer rules bind, whatever its layers
  * say: that would be a way out.
  */
-static void confine_ptrace(struct vk_image *img)
+void vk_plan_confine(struct vk_plan_item *item)
 {
+	struct vk_image *img = item->img;
+
+	if (!item->parent)
+		return;
 	if (img->ptrace_scope > VK_SCOPE_OWN)
 		img->ptrace_scope = VK_SCOPE_OWN;
 	if (img->ptrace_audit > VK_SCOPE_OWN)
@@ -290,8 +298,7 @@ int vk_plan_compile(struct vk_plan *p, struct vk_error *e)
 				       e);
 		if (r < 0)
 			return r;
-		if (item->parent)
-			confine_ptrace(item->img);
+		vk_plan_confine(item);
 	}
 	return 0;
 }

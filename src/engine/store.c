@@ -33,7 +33,8 @@ int vk_store_open(struct vk_engine *eng, struct vk_error *e)
 {
 	if (!eng->writable)
 		return 0;
-	mkdir(VK_STATE_ROOT, 0700);
+	/* To be passed through: the broker's socket is there. */
+	mkdir(VK_STATE_ROOT, 0711);
 	mkdir(VK_STATE_ROOT "/texts", 0700);
 	eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (eng->lock < 0)

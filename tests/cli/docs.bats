@@ -26,7 +26,7 @@ page_of() { # command
 }
 
 @test "a man page mentions no long option that its command does not have" {
-	for command in check run attach ps show events why stats update mode mitigate rm setup gc; do
+	for command in check run attach ps show events why stats update mode mitigate rm push pop setup gc; do
 		known=" $(options_of "$command" | tr '\n' ' ') --kill "
 		# In the sections about options only: examples may use other programs.
 		for option in $(sed -n '/^\.SH OPTIONS/,/^\.SH/p' "$(page_of "$command")" |
@@ -37,7 +37,7 @@ page_of() { # command
 }
 
 @test "vkernel(1) lists every command" {
-	for command in check run attach ps show events why stats update mode mitigate rm setup gc; do
+	for command in check run attach ps show events why stats update mode mitigate rm push pop setup gc; do
 		grep -qF "vkernel $command" "$top/man/vkernel.1" || { echo "$command" && false; }
 	done
 }

@@ -9,7 +9,7 @@ vkernel=${VKERNEL:-$top/${VKERNEL_BUILD:-build}/src/cli/vkernel}
 export LC_ALL=C.UTF-8 NO_COLOR=1
 unset VKERNEL_POLICY_PATH
 
-commands=(check run attach ps show events why stats update mode mitigate rm setup gc
+commands=(check run attach ps show events why stats update mode mitigate rm push pop setup gc
 	"policy check" "policy plan" "policy list" "policy show" "policy import" "policy export" "policy groups")
 
 # The status and the whole output, which bats prints when a test fails.

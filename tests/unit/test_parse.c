@@ -102,7 +102,7 @@ TEST(keys)
 		 "did you mean \"files\"?"},
 		{V "<<: {}\n", 2, 1, "unknown key \"<<\" in the policy",
 		 "known here: vkernel, name, description, mode, use, mitigates, files, exec, network, mounts, "
-		 "processes, capabilities, bpf, perf, modules, keys, io_uring, "
+		 "processes, capabilities, bpf, perf, modules, keys, io_uring, push, "
 		 "syscalls"},
 		{V "io-uring: deny\n", 2, 1, "unknown key \"io-uring\" in the policy",
 		 "did you mean \"io_uring\"?"},

@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Members that tighten themselves through vkerneld: needs root, and a guest.
+
+setup_file() {
+	# As distributions ship it.
+	sysctl -qw kernel.unprivileged_bpf_disabled=2 || [[ $(sysctl -n kernel.unprivileged_bpf_disabled) == [12] ]]
+	export dir=/tmp/broker-test client=/src/build/tests/kernel/broker_client
+	mkdir -p $dir
+	chmod 755 $dir
+	policy() { # name rules...
+		printf '%s\n' 'vkernel: 1' "name: $1" "${@:2}" >"$dir/$1.yaml"
+	}
+	policy open 'files: {default: allow}' 'push: {layers: 2, children: 3, poppable: true}'
+	policy fixed 'files: {default: allow}' 'push: {layers: 2}'
+	policy closed 'files: {default: allow}'
+	policy layer 'files: {default: allow, rules: [{deny: [read], path: /tmp/broker-test/a}]}'
+	policy other 'files: {default: allow, rules: [{deny: [read], path: /tmp/broker-test/b}]}'
+	policy caps 'capabilities: none'
+	policy greedy 'push: {layers: 7, poppable: true}'
+	echo a >$dir/a
+	echo b >$dir/b
+	vkernel run --keep --name keep -p $dir/layer.yaml -- true
+	start_broker
+}
+
+teardown_file() {
+	kill "$(cat /tmp/vkerneld.pid)"
+	vkernel ps --quiet | xargs -r vkernel rm --kill --recursive || true
+}
+
+start_broker() {
+	vkerneld 3>&- >/tmp/vkerneld.log 2>&1 &
+	echo $! >/tmp/vkerneld.pid
+	for _ in {1..100}; do
+		[[ -S /run/vkernel/broker.sock ]] && kill -0 $! && return
+		sleep 0.1
+	done
+	return 1
+}
+
+setup() {
+	load ../cli/lib.bash
+	as_user="setpriv --reuid 1000 --regid 1000 --clear-groups"
+	cd $dir || return
+	status=0
+}
+
+# Runs a shell command as uid 1000 in a new instance.
+member() { # policy command...
+	run vkernel run --name "m$BATS_TEST_NUMBER" -p "$dir/$1.yaml" -- $as_user sh -c "$2"
+}
+
+@test "a user in a member process pushes a layer: it binds at once, and nobody else" {
+	vkernel run --name sibling -p open.yaml -- sh -c 'while [ ! -e stop ]; do sleep 0.1; done; cat a' >out 3>&- &
+	sibling=$!
+	member open 'cat a; vkernel push layer.yaml; cat a; cat b; id -u'
+	touch stop
+	wait $sibling
+	rm stop
+	is 0 "a
+cat: a: Permission denied
+b
+1000"
+	[ "$(cat out)" = a ]
+	[ "$(cat a)" = a ]
+}
+
+@test "what was pushed stays, cannot be loosened, and is shown" {
+	member open 'vkernel push layer.yaml && vkernel push closed.yaml && vkernel push --list && cat a'
+	[ "$status" -eq 1 ]
+	has "1 layer given"
+	has "pushed by uid 1000, $(stat -c %s layer.yaml) bytes"
+	has "0 more may be pushed, and can be popped; 3 instances may be made below"
+	has "a: Permission denied"
+	member open 'vkernel push --list --json' </dev/null
+	[ "$(jq -r .may_push <<<"$output")" = 2 ]
+}
+
+@test "not without the policy's leave, nor beyond it, nor from outside" {
+	member closed 'vkernel push layer.yaml; cat a'
+	[ "$status" -eq 0 ]
+	has 'do not permit members to push layers'
+	has 'push: {layers: 1}'
+	member open 'for i in 1 2 3; do vkernel push layer.yaml; done'
+	[ "$status" -eq 1 ]
+	has "members have pushed 2 layers"
+	member open 'vkernel push greedy.yaml'
+	[ "$status" -eq 1 ]
+	has "a pushed layer cannot say what may be pushed"
+	member open 'vkernel push caps.yaml'
+	[ "$status" -eq 1 ]
+	has "only root can push a ceiling of capabilities"
+	run $as_user vkernel push layer.yaml
+	[ "$status" -eq 1 ]
+	has "a member of no instance"
+	run vkernel push layer.yaml
+	[ "$status" -eq 1 ]
+	has "a member of no instance"
+}
+
+@test "nobody reaches another instance" {
+	member open 'vkernel push --onto keep layer.yaml; vkernel pop --from keep'
+	[ "$status" -eq 1 ]
+	has 'there is no instance "keep" below this one'
+	run vkernel show keep
+	[[ $output != *pushed* ]]
+}
+
+@test "pop takes back one's own last layer, where the policies say so" {
+	member open 'vkernel push layer.yaml; vkernel push other.yaml; vkernel pop; cat b; cat a; vkernel pop; cat a; vkernel pop'
+	[ "$status" -eq 1 ]
+	has "b
+cat: a: Permission denied
+a"
+	has "uid 1000 has pushed no layer"
+	member fixed 'vkernel push layer.yaml; vkernel pop; cat a'
+	has "do not permit members to pop layers"
+	has "a: Permission denied"
+	run vkernel run --name two -p open.yaml -- sh -c "vkernel push layer.yaml; $as_user vkernel pop; cat a"
+	has "uid 1000 has pushed no layer"
+	has "a: Permission denied"
+}
+
+@test "mistakes in a layer have their place" {
+	printf 'vkernel: 1\nfilez: {}\n' >bad.yaml
+	member open 'vkernel push bad.yaml'
+	[ "$status" -eq 1 ]
+	has 'bad.yaml:2:1: unknown key "filez"'
+}
+
+@test "run from inside makes an instance below, which is gone afterwards" {
+	member open 'vkernel run -p layer.yaml -- sh -c "cat b; cat a; vkernel push --list"; cat a; vkernel run -p other.yaml -- cat b; echo $?'
+	is 0 "b
+cat: a: Permission denied
+$(echo "$output" | sed -n 3,5p)
+a
+cat: b: Permission denied
+1"
+	has "m$BATS_TEST_NUMBER."
+	run vkernel ps --quiet
+	is 0 keep
+}
+
+@test "an instance below: not for who can gain privileges, not popped, not left" {
+	member open "$client move && cat b && vkernel pop"
+	[ "$status" -eq 1 ]
+	has "m$BATS_TEST_NUMBER.moved-"
+	has "b"
+	has "uid 1000 has pushed no layer"
+	run vkernel events
+	member open "$client handed"
+	is 0 ""
+}
+
+@test "an update by root keeps what members pushed, or drops it" {
+	vkernel run --name kept -p open.yaml -- $as_user sh -c \
+		'vkernel push layer.yaml; touch /tmp/pushed; while [ ! -e stop ]; do sleep 0.1; done; cat a' >out 2>&1 3>&- &
+	for _ in {1..200}; do [[ -e /tmp/pushed ]] && break || sleep 0.1; done
+	vkernel update kept -p open.yaml -p other.yaml
+	run vkernel show kept
+	has "pushed by uid 1000"
+	vkernel mode kept audit
+	vkernel mode kept enforce
+	vkernel update kept -p open.yaml --drop-pushed
+	run vkernel show kept
+	[[ $output != *"pushed by"* ]]
+	touch stop
+	wait
+	rm stop /tmp/pushed
+	is_out=$(cat out)
+	[ "$is_out" = a ]
+}
+
+@test "garbage, silence and crowds do not stop it; kill -9 changes nothing in force" {
+	member open "$client garbage 60"
+	is 0 ""
+	member open "$client idle 40 vkernel push layer.yaml"
+	is 0 ""
+	vkernel run --name hammered -p open.yaml -- $as_user sh -c \
+		"$client hammer 50 ${HAMMER_SECONDS:-8}; vkernel push --list --json" >out 2>&1 3>&- &
+	hammered=$!
+	sleep 3
+	[ "$(cat a)" = a ]
+	wait $hammered
+	cat out
+	grep -q "lost 0" out
+	[ "$(sed -n "/^{/,\$p" out | jq -r .may_make)" = 3 ]
+	kill -0 "$(cat /tmp/vkerneld.pid)"
+	vkernel run --name killed -p fixed.yaml -- $as_user sh -c \
+		"vkernel push layer.yaml; $client hammer 10 4; cat a" >out 2>&1 3>&- &
+	killed=$!
+	sleep 4
+	kill -KILL "$(cat /tmp/vkerneld.pid)"
+	rm /run/vkernel/broker.sock
+	# What is stored is what is in force, or this fails.
+	vkernel mode killed enforce
+	wait $killed || true
+	grep -q "a: Permission denied" out
+	start_broker
+	member open 'vkernel push layer.yaml; cat a'
+	has "Permission denied"
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What vkerneld takes for a call: exactly that, one byte and one bit from the edge. */
+#include <stdlib.h>
+
+#include "proto.h"
+#include "tap.h"
+
+#define NUMBER 0x1122334455667788ull
+
+static _Alignas(8) char buf[sizeof(struct vk_call) + VK_BROKER_TEXT_MAX + 16];
+
+static struct vk_call *make(uint16_t op, const char *name, size_t text)
+{
+	struct vk_call *c = (struct vk_call *)buf;
+
+	memset(buf, 'x', sizeof(buf));
+	ASSERT(vk_call_fill(c, NUMBER, op, 0, name, text, NULL) == 0);
+	return c;
+}
+
+static int parse(size_t len)
+{
+	const struct vk_call *c;
+	const char *text;
+	struct vk_error e = {0};
+	int r = vk_call_parse(buf, len, NUMBER, &c, &text, &e);
+
+	if (r == 0)
+		CHECK_EQ(text - buf, sizeof(struct vk_call));
+	else
+		CHECK_EQ(e.code, -r);
+	return r;
+}
+#define HEAD sizeof(struct vk_call)
+
+TEST(every_operation_as_it_must_be)
+{
+	make(VK_BROKER_LIST, "", 0);
+	CHECK_EQ(parse(HEAD), 0);
+	make(VK_BROKER_POP, "web.c1", 0);
+	CHECK_EQ(parse(HEAD), 0);
+	make(VK_BROKER_REMOVE, "web.c1", 0);
+	CHECK_EQ(parse(HEAD), 0);
+	make(VK_BROKER_PUSH, "", 1);
+	CHECK_EQ(parse(HEAD + 1), 0);
+	make(VK_BROKER_PUSH, "", VK_BROKER_TEXT_MAX);
+	CHECK_EQ(parse(HEAD + VK_BROKER_TEXT_MAX), 0);
+	make(VK_BROKER_CHILD, "label", 10)->flags = VK_BROKER_AT_EXEC;
+	CHECK_EQ(parse(HEAD + 10), 0);
+}
+
+TEST(lengths)
+{
+	make(VK_BROKER_PUSH, "", 100);
+	CHECK_NEG(parse(HEAD + 99), EBADMSG);
+	CHECK_NEG(parse(HEAD + 101), EBADMSG);
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	CHECK_NEG(parse(HEAD - 1), EBADMSG);
+	CHECK_NEG(parse(0), EBADMSG);
+	make(VK_BROKER_PUSH, "", 100)->text_len = 0xffffffff;
+	CHECK_NEG(parse(HEAD + 100), EMSGSIZE);
+	make(VK_BROKER_PUSH, "", 100)->text_len = 0xffffffff - (HEAD - 1);
+	CHECK_NEG(parse(HEAD + 100), EMSGSIZE);
+	make(VK_BROKER_PUSH, "", 100)->size = HEAD;
+	CHECK_NEG(parse(HEAD + 100), EBADMSG);
+	make(VK_BROKER_PUSH, "", 0);
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	make(VK_BROKER_POP, "", 1);
+	CHECK_NEG(parse(HEAD + 1), EBADMSG);
+}
+
+TEST(every_bit_of_the_head_counts)
+{
+	make(VK_BROKER_LIST, "", 0);
+	for (size_t i = 0; i < HEAD; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			buf[i] ^= (char)(1 << bit);
+			/* An operation more, and one letter of a name, are good calls, too. */
+			if (parse(HEAD) == 0 && i != offsetof(struct vk_call, op) &&
+			    i != offsetof(struct vk_call, name))
+				FAIL("byte %zu, bit %d", i, bit);
+			buf[i] ^= (char)(1 << bit);
+		}
+	CHECK_EQ(parse(HEAD), 0);
+}
+
+TEST(names)
+{
+	static const char *const bad[] = {"a/b", "a b", "-a", "a\n", "\xc3\xa9", "*"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		make(VK_BROKER_POP, bad[i], 0);
+		CHECK_NEG(parse(HEAD), EBADMSG);
+	}
+	/* Hidden behind the end; without an end; longer than a name or a label. */
+	make(VK_BROKER_POP, "a", 0)->name[5] = 'b';
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	memset(make(VK_BROKER_POP, "a", 0)->name, 'a', sizeof(((struct vk_call *)0)->name));
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	make(VK_BROKER_CHILD, "12345678901234567", 1);
+	CHECK_NEG(parse(HEAD + 1), EBADMSG);
+	make(VK_BROKER_CHILD, "1234567890123456", 1);
+	CHECK_EQ(parse(HEAD + 1), 0);
+	make(VK_BROKER_REMOVE, "", 0);
+	CHECK_NEG(parse(HEAD), EBADMSG);
+}
+
+TEST(what_is_not_there_yet_says_so)
+{
+	make(VK_BROKER_PROGRAM_PUSH, "", 100);
+	CHECK_NEG(parse(HEAD + 100), ENOSYS);
+	make(VK_BROKER_PROGRAM_POP, "", 0);
+	CHECK_NEG(parse(HEAD), ENOSYS);
+	make(6, "", 0);
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	make(VK_BROKER_LIST, "", 0)->version = 2;
+	CHECK_NEG(parse(HEAD), EPROTO);
+	make(VK_BROKER_LIST, "", 0)->number++;
+	CHECK_NEG(parse(HEAD), EBADMSG);
+}
+
+TEST(answers)
+{
+	struct vk_error said = {0}, e = {0};
+	struct vk_answer a;
+
+	vk_error_at(&said, EINVAL, "layer", 3, 7, "unknown key \"filez\"");
+	vk_answer_fill(&a, VK_BROKER_PUSH, -EINVAL, &said);
+	CHECK_EQ(vk_answer_check(&a, sizeof(a), VK_BROKER_PUSH, &e), 0);
+	CHECK_EQ(a.line, 3);
+	CHECK_STREQ(a.message, "unknown key \"filez\"");
+	CHECK_NEG(vk_answer_check(&a, sizeof(a), VK_BROKER_POP, &e), EBADMSG);
+	CHECK_NEG(vk_answer_check(&a, sizeof(a) - 1, VK_BROKER_PUSH, &e), EBADMSG);
+	a.n_pushed = VK_BROKER_LAYERS + 1;
+	CHECK_NEG(vk_answer_check(&a, sizeof(a), VK_BROKER_PUSH, &e), EBADMSG);
+	a.n_pushed = 0;
+	memset(a.message, 'x', sizeof(a.message));
+	CHECK_NEG(vk_answer_check(&a, sizeof(a), VK_BROKER_PUSH, &e), EBADMSG);
+}
