@@ -77,6 +77,46 @@ teardown() {
 	nothing_left
 }
 
+@test "no bpf file system, and none can be mounted: no start, and why" {
+	make_bundle n 'echo started'
+	cat >$bundles/without <<'END'
+mkdir -p /tmp/cgroup
+mount --move /sys/fs/cgroup /tmp/cgroup
+mount -t tmpfs none /sys/fs
+mkdir /sys/fs/cgroup
+mount --move /tmp/cgroup /sys/fs/cgroup
+exec "$@"
+END
+	run unshare -m --propagation private sh -e $bundles/without \
+		"$runtime" --policy no-secret run -b $bundles/n n </dev/null
+	has 1 "the bpf file system is not mounted on /sys/fs/bpf" "mount -t bpf bpf /sys/fs/bpf"
+	[[ $output != *started* && -z $(runc list -q) ]]
+	nothing_left
+}
+
+@test "a full disk where state is written, or beside config.json: no start, and why" {
+	make_bundle w 'echo started'
+	mount -t tmpfs -o size=16k state /run/vkernel
+	dd if=/dev/zero of=/run/vkernel/fill bs=4k 2>/dev/null || true
+	run "$runtime" --policy no-other run -b $bundles/w w </dev/null
+	ls -R /run/vkernel >$bundles/left
+	umount -l /run/vkernel
+	has 1 "cannot write /run/vkernel/" "No space left on device"
+	[[ $output != *started* && -z $(runc list -q) ]]
+	run ! grep -E '^w$|new$' $bundles/left
+	nothing_left
+	mkdir -p $bundles/full
+	mount -t tmpfs -o size=16k full $bundles/full
+	cp $bundles/w/config.json $bundles/full/
+	dd if=/dev/zero of=$bundles/full/fill bs=1k 2>/dev/null || true
+	run "$runtime" run -b $bundles/full w </dev/null
+	has 1 "$bundles/full/config.json" "No space left on device"
+	cmp $bundles/w/config.json $bundles/full/config.json
+	[[ $(ls $bundles/full) == $'config.json\nfill' ]]
+	umount $bundles/full
+	nothing_left
+}
+
 @test "the hook refuses a container that shares the host's mount namespace and cgroup" {
 	run $hook createRuntime --policy no-secret <<<"{\"id\":\"x\",\"pid\":$$}"
 	has 1 "neither a mount namespace nor a cgroup of its own"
@@ -108,6 +148,49 @@ teardown() {
 	run vkernel gc
 	has 0 "removed g"
 	nothing_left
+}
+
+# As a runtime would: the hooks, with processes in mount namespaces and cgroups of their own.
+bind_many() { # first step
+	local i
+	for ((i = $1; i < 200; i += $2)); do
+		mkdir -p /sys/fs/cgroup/many$i
+		unshare -m sleep 1000 3>&- &
+		echo $! >/sys/fs/cgroup/many$i/cgroup.procs
+		until [[ $(readlink /proc/$!/ns/mnt) != "$(readlink /proc/self/ns/mnt)" ]]; do :; done
+		$hook createRuntime --policy no-secret <<<"{\"id\":\"many$i\",\"pid\":$!}" || return 1
+	done
+}
+
+end_many() { # first step
+	local i
+	for ((i = $1; i < 200; i += $2)); do
+		$hook poststop <<<"{\"id\":\"many$i\"}" || return 1
+	done
+}
+
+@test "200 containers bound at the same time and removed at the same time leave nothing" {
+	local i pids=()
+	for i in 0 1 2 3; do
+		bind_many $i 4 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	[[ $(vkernel ps --quiet | wc -l) == 201 ]]
+	[[ $(bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_places | jq length) == 400 ]]
+	pids=()
+	for i in 0 1 2 3; do
+		end_many $i 4 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	nothing_left
+	[[ $(bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_places | jq length) == 0 ]]
+	# Nor processes of ours: one cleans up for all, and ends.
+	[[ $(pgrep -c vkernel-trim) -le 1 ]]
+	wait_for 60 sh -c '! pgrep vkernel-trim'
+	run ! pgrep -f "sleep 1000"
+	wait_for 20 eval 'rmdir /sys/fs/cgroup/many*'
 }
 
 @test "setup: merges, can be repeated, and is undone" {
