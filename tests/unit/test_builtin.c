@@ -195,3 +195,73 @@ TEST(nginx)
 	CHECK_EQ(vk_image_capable(img, 21), VK_DENIED);
 	CHECK_EQ(vk_image_capable(img, 13), VK_DENIED);
 }
+
+/* What a server may execute, and that it cannot change what it is. */
+TEST(redis)
+{
+	static const struct row t[] = {
+		{"/usr/bin/redis-check-rdb", R | X | VK_R_MMAP_EXEC, M},
+		{"/usr/bin/redis-cli", R | X, M},
+		{"/usr/lib/x86_64-linux-gnu/libc.so.6", R | VK_R_MMAP_EXEC, M | X},
+		{"/etc/redis/redis.conf", R, M | X},
+		{"/var/lib/redis/dump.rdb", R | W | VK_R_CREATE | VK_R_UNLINK | VK_R_RENAME,
+		 X | VK_R_MMAP_EXEC},
+		{"/data/appendonlydir/x", R | W | VK_R_CREATE, X | VK_R_MMAP_EXEC},
+		{"/etc/cron.d/x", 0, R | M},
+		{"/root/.ssh/authorized_keys", 0, R | M},
+		{"/etc/shadow", 0, R | M},
+		{"/usr/bin/dash", 0, R | M | X},
+		{"/run/docker.sock", 0, C},
+	};
+	_cleanup_free_ struct vk_image *img = compile("redis");
+
+	CHECK_ROWS(img, t);
+	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 6379), VK_ALLOWED);
+	CHECK_EQ(vk_image_inet(img, VK_NET_CONNECT, 6, 2, "\x0a\0\0\1", 6379), VK_DENIED);
+	CHECK_EQ(vk_image_inet(img, VK_NET_CONNECT, 6, 2, "\x7f\0\0\1", 6379), VK_ALLOWED);
+	CHECK_EQ(vk_image_capable(img, 1), VK_DENIED);
+}
+
+TEST(postgres)
+{
+	static const struct row t[] = {
+		{"/usr/lib/postgresql/15/bin/postgres", R | X | VK_R_MMAP_EXEC, M},
+		{"/usr/lib/postgresql/15/bin/initdb", R, M | X},
+		{"/usr/lib/postgresql/15/lib/plpgsql.so", R | VK_R_MMAP_EXEC, M | X},
+		{"/var/lib/postgresql/data/base/1/2", R | W | VK_R_CREATE | VK_R_UNLINK,
+		 X | VK_R_MMAP_EXEC},
+		{"/run/postgresql/.s.PGSQL.5432", R | W | VK_R_CREATE | C, X},
+		{"/dev/shm/PostgreSQL.1", R | W | VK_R_CREATE | VK_R_UNLINK, X},
+		{"/etc/postgresql/15/main/pg_hba.conf", R, M},
+		{"/etc/shadow", 0, R | M},
+		{"/usr/bin/dash", 0, R | M | X},
+		{"/tmp/x", 0, R | M | X},
+		{"/run/docker.sock", 0, C},
+	};
+	_cleanup_free_ struct vk_image *img = compile("postgres");
+
+	CHECK_ROWS(img, t);
+	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 5432), VK_ALLOWED);
+	CHECK_EQ(vk_image_inet(img, VK_NET_CONNECT, 6, 2, "\x0a\0\0\1", 5432), VK_DENIED);
+}
+
+TEST(python)
+{
+	static const struct row t[] = {
+		{"/usr/bin/python3.11", R | X, M},
+		{"/usr/lib/python3.11/lib-dynload/_ssl.so", R | VK_R_MMAP_EXEC, M | X},
+		{"/app/main.py", R, M | X},
+		{"/srv/page", R, M | X},
+		{"/tmp/x", R | W | VK_R_CREATE | VK_R_UNLINK, X | VK_R_MMAP_EXEC},
+		{"/var/lib/app/db", R | W | VK_R_CREATE, X | VK_R_MMAP_EXEC},
+		{"/etc/shadow", 0, R | M},
+		{"/usr/bin/dash", 0, R | M | X},
+		{"/run/docker.sock", 0, C},
+	};
+	_cleanup_free_ struct vk_image *img = compile("python");
+
+	CHECK_ROWS(img, t);
+	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 8000), VK_ALLOWED);
+	CHECK_EQ(vk_image_inet(img, VK_NET_BIND, 6, 2, "\0\0\0\0", 80), VK_DENIED);
+	CHECK_EQ(vk_image_inet(img, VK_NET_CONNECT, 6, 2, "\x0a\0\0\1", 443), VK_DENIED);
+}

@@ -412,8 +412,8 @@ TEST(sets_that_do_not_exist)
 		 "did you mean \"container-default\"?"},
 		{V "use: [foo]\n", 2, 7, "unknown rule set \"foo\"",
 		 "known here: container-default, dirty-frag, dirty-pipe, foreign-mounts, nf-tables, nginx, "
-		 "no-af-alg, no-fs-context, no-io-uring, no-userns, protect-kernel-files, "
-		 "release-agent, runtime-sockets, shocker"},
+		 "no-af-alg, no-fs-context, no-io-uring, no-userns, postgres, protect-kernel-files, "
+		 "python, redis, release-agent, runtime-sockets, shocker"},
 	};
 
 	CHECK_ALL(t, ENOENT);
