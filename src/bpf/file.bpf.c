@@ -64,9 +64,10 @@ static __always_inline bool vk_open_granted(struct file *file, u64 rights)
 static __noinline u64 vk_open_walk(struct dentry *dir, struct vfsmount *mnt, u64 rule, u64 stamp,
 				   struct vk_name_slot *slot)
 {
-	struct vk_call c = {.rule = rule};
+	struct vk_call c;
 	u64 data;
 
+	c.rule = rule;
 	if (!slot || !vk_load_image(&c))
 		return VK_NAME_SLOW;
 	c.names = vk_names_gen();
@@ -81,9 +82,10 @@ static __noinline u64 vk_open_walk(struct dentry *dir, struct vfsmount *mnt, u64
 /* Rights of a file whose directory's entry is @data; VK_RIGHTS_SLOW: unknown. */
 static __noinline u64 vk_open_feed(struct dentry *dentry, u64 rule, u64 data)
 {
-	struct vk_call c = {.rule = rule};
+	struct vk_call c;
 	u32 name;
 
+	c.rule = rule;
 	if (!vk_name_is_inline(dentry, vk_inline_off) || !vk_load_image(&c))
 		return VK_RIGHTS_SLOW;
 	name = vk_feed_component(c.img, c.mask, VK_NAME_ENTRY(data), dentry, vk_inline_off);

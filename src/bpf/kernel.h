@@ -112,10 +112,15 @@ struct vfsmount {
 	struct super_block *mnt_sb;
 	int mnt_flags;
 };
+struct list_head {
+	struct list_head *next;
+};
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_mounts;
+	struct list_head mnt_child;
 	struct mnt_namespace *mnt_ns;
 };
 struct path {

@@ -11,7 +11,9 @@ static __always_inline void vk_freeze_names(struct vk_call *c)
 	u64 ns = inst->mntns;
 	u32 one = 1;
 
-	/* Instances above name their files by the same mounts. */
+	if (ns && !(inst->flags & VK_I_MOUNTED))
+		vk_anchor_all(ns);
+		/* Instances above name their files by the same mounts. */
 #pragma unroll
 	for (int i = 0; i < VK_MAX_DEPTH; i++) {
 		__sync_fetch_and_or(&inst->flags, VK_I_MOUNTED);

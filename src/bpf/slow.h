@@ -277,6 +277,61 @@ static __always_inline struct vk_anchor *vk_anchor_of(struct vk_scratch *s, u64 
 	return vk_anchor_get(ns, m, root);
 }
 
+/*
+ * One step of a tour of all mounts: down, aside or up. Mounts that come and go meanwhile may
+ * mislead it, not harm it. Its state is in scratch: 6.1 takes what a callback finds on the stack
+ * for what it was at the first call.
+ */
+static long vk_tour_step(u32 i, void *data)
+{
+	struct vk_scratch *s = *(struct vk_scratch **)data;
+	u64 list, next, parent;
+
+	if (!s)
+		return 1;
+	if (!s->tour_up) {
+		vk_anchor_of(s, s->tour);
+		list = vk_mount_field(s->tour, mnt_mounts);
+		next = vk_probe64(list);
+		s->tour_up = next == list || !next;
+		if (next != list && next)
+			s->tour = next - bpf_core_field_offset(struct mount, mnt_child);
+		return 0;
+	}
+	if (s->tour == s->tour_top)
+		return 1;
+	parent = vk_probe64(vk_mount_field(s->tour, mnt_parent));
+	next = vk_probe64(vk_mount_field(s->tour, mnt_child));
+	s->tour_up = next == vk_mount_field(parent, mnt_mounts);
+	s->tour = s->tour_up ? parent : next - bpf_core_field_offset(struct mount, mnt_child);
+	return s->tour < 4096;
+}
+
+/*
+ * Takes the anchors of all mounts of the current task's namespace, before its instance's names are
+ * frozen. A mount that is missed is foreign: it has fewer rights, not more.
+ */
+__attribute__((noinline)) int vk_anchor_all(u64 mntns)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mnt_namespace *ns = task->nsproxy->mnt_ns;
+	struct vk_scratch *s, *ctx;
+
+	if (!ns || vk_mntns_of(task) != mntns)
+		return 0;
+	s = bpf_task_storage_get(&vk_scratch, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!s)
+		return 0;
+	s->ns = mntns;
+	s->frozen = 0;
+	bpf_probe_read_kernel(&s->tour, sizeof(s->tour), &ns->root);
+	s->tour_top = s->tour;
+	s->tour_up = 0;
+	ctx = s;
+	bpf_loop(4 * 65536, vk_tour_step, &ctx, 0);
+	return 0;
+}
+
 /* Builds the name of (s->dentry, s->mount) once. Fails with VK_FAIL_RACE when it moved. */
 static __always_inline void vk_build_once(struct vk_scratch *s)
 {

@@ -37,6 +37,8 @@ enum vk_walk_kind {
  * @fail:   enum vk_fail_site, 0: none
  * @done:   the walk reached its end
  * @found:  an upward walk reached an anchor
+ * @tour:   mount that a tour of all mounts is at, @tour_top: its first,
+ * @tour_up: whether what is below it is done
  * @class:  enum vk_name_class of the finished name
  * @off:    the name is buf[off .. VK_PATH)
  * @anchor: one being taken
@@ -52,6 +54,8 @@ struct vk_scratch {
 	u64 m;
 	u64 root;
 	u64 seq;
+	u64 tour;
+	u64 tour_top;
 	u32 kind;
 	u32 fail;
 	u32 done;
@@ -59,7 +63,7 @@ struct vk_scratch {
 	u32 class;
 	u32 off;
 	u32 frozen;
-	u32 pad;
+	u32 tour_up;
 	struct vk_anchor anchor;
 	char buf[VK_PATH + 264];
 };

@@ -271,3 +271,19 @@ LIVE_TEST(mount_flags_are_read_as_the_kernel_does)
 	ASSERT(mount("none", "/tmp/k/ok", "tmpfs", 0, NULL) == 0);
 	live_run(confuse, NULL);
 }
+
+/* What was mounted at the start keeps its name after a member's first mount, met before or not. */
+static void start_names(void *arg)
+{
+	(void)arg;
+	CHECK_ERRNO(mount("none", "/tmp/k/ok", "tmpfs", 0, NULL), 0);
+	CHECK_EQ(live_open("/proc/self/status", O_RDONLY), 0);
+	CHECK_EQ(live_open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY), 0);
+}
+LIVE_TEST(mounts_of_the_start_keep_their_names)
+{
+	live_policy("files: {default: deny, rules: [{allow: [read], path: ['/proc/**', '/sys/**']}"
+		    "]}");
+	live_file("/tmp/k/ok/f", "x");
+	live_run(start_names, NULL);
+}

@@ -39,25 +39,6 @@ static pid_t sleeper(void)
 	return pid;
 }
 
-/*
- * All kernels: anchors are taken when a walk first meets a mount. After the first mount operation
- * that a member is allowed, mounts that were there at the start but were not met are foreign.
- */
-static void start_names(void *arg)
-{
-	(void)arg;
-	CHECK_ERRNO(mount("none", "/tmp/k/ok", "tmpfs", 0, NULL), 0);
-	CHECK_EQ(live_open("/proc/self/status", O_RDONLY), 0);
-	CHECK_EQ(live_open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY), 0);
-}
-LIVE_TEST(mounts_of_the_start_keep_their_names)
-{
-	live_policy("files: {default: deny, rules: [{allow: [read], path: ['/proc/**', '/sys/**']}"
-		    "]}");
-	live_file("/tmp/k/ok/f", "x");
-	live_run(start_names, NULL);
-}
-
 /* All kernels: mount_setattr(2) has no LSM hook; fsconfig(2) has sb_remount, which is not used. */
 static void newer_remount(void *arg)
 {
