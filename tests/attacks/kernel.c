@@ -93,9 +93,14 @@ ATTACK(bpf, .against = "CVE-2021-3490", .primitive = "bpf(2)", .policy = "bpf: d
 	return attack_errno(fd);
 }
 
+/* Debian's value, which other suites change. */
+static void without_perf(void)
+{
+	live_file("/proc/sys/kernel/perf_event_paranoid", "3");
+}
 ATTACK(perf_event, .against = "CVE-2013-2094", .primitive = "perf_event_open(2)",
        .policy = "perf: deny", .rule = "test: perf: deny", .hook = "perf_event_open",
-       .op = VK_OP_PERF, .err = EPERM, .plain = PRIVILEGED)
+       .op = VK_OP_PERF, .err = EPERM, .plain = PRIVILEGED, .prepare = without_perf)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
 				       .size = sizeof(attr),
