@@ -47,20 +47,24 @@ _vkernel() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy help \
+		_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy program helper help \
 			version --help --version
 		return
 	fi
-	if [[ $command == policy || $command == help ]] && ((COMP_CWORD == 2)); then
+	if [[ $command =~ ^(policy|program|helper|help)$ ]] && ((COMP_CWORD == 2)); then
 		if [[ $command == policy ]]; then
-			_vkernel_words check plan list show import export groups --help
+			_vkernel_words check plan list show import export groups build --help
+		elif [[ $command == program ]]; then
+			_vkernel_words push pop ls show stats map mode --help
+		elif [[ $command == helper ]]; then
+			_vkernel_words add ls rm --help
 		else
-			_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy
+			_vkernel_words check run attach ps show events why stats update mode mitigate rm push pop setup gc policy program helper
 		fi
 		return
 	fi
-	if [[ $command == policy ]]; then
-		command="policy ${COMP_WORDS[2]}"
+	if [[ $command =~ ^(policy|program|helper)$ ]]; then
+		command="$command ${COMP_WORDS[2]}"
 		first=3
 	fi
 
@@ -94,6 +98,10 @@ _vkernel() {
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
 			--help ;;
 		"policy export") _vkernel_words --seccomp --output --help ;;
+		"program push") _vkernel_words --audit --name --replace --help ;;
+		"program ls" | "program stats" | "program show" | "helper ls") _vkernel_words --json --help ;;
+		"program map") _vkernel_words --delete --offset --size --help ;;
+		"policy build") _vkernel_words --output --help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
 		"policy check" | "policy list" | "policy groups") _vkernel_words --json --help ;;
 		*) _vkernel_words --help ;;
@@ -139,6 +147,23 @@ _vkernel() {
 		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 		;;
+	"program push")
+		if ((operands == 0)); then
+			_vkernel_instances
+		else
+			mapfile -t COMPREPLY < <(compgen -f -X '!*.o' -- "$cur"; compgen -d -S / -- "$cur")
+		fi
+		;;
+	"program "*)
+		case $operands in
+		0) _vkernel_instances ;;
+		1) _vkernel_words "$(vkernel program ls 2>/dev/null | awk 'NR > 1 { print $2 }')" ;;
+		2) [[ $command == "program mode" ]] && _vkernel_words audit enforce ;;
+		esac
+		;;
+	"helper add") mapfile -t COMPREPLY < <(compgen -f -X '!*.o' -- "$cur"; compgen -d -S / -- "$cur") ;;
+	"helper rm") _vkernel_words "$(vkernel helper ls 2>/dev/null | awk 'NR > 1 { print $1 }')" ;;
+	"policy build") mapfile -t COMPREPLY < <(compgen -f -X '!*.c' -- "$cur"; compgen -d -S / -- "$cur") ;;
 	"policy import") mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	"policy "*) _vkernel_policies ;;
 	esac

@@ -6,6 +6,8 @@
  */
 #include <vkernel/policy.h>
 
+VK_NEED(inode);
+
 struct file_id {
 	__u64 ino;
 	__u64 dev;

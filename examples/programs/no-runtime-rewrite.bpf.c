@@ -7,6 +7,7 @@
  */
 #include <vkernel/policy.h>
 
+VK_NEED(inode);
 VK_NEED(path);
 VK_NEED(exe);
 

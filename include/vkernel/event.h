@@ -58,12 +58,17 @@
 	X(kernel_load_data, 39, 0)                                                                 \
 	X(key_permission, 40, 0)                                                                   \
 	X(key_alloc, 41, 0)
+
+/* Where some kernels check file_ioctl of 32-bit code, and path_truncate by descriptor. */
+#define VK_PROGRAM_ALIASES(X)                                                                      \
+	X(file_ioctl_compat, 42, VK_HAS_PATH)                                                      \
+	X(file_truncate, 43, VK_HAS_PATH)
 /* clang-format on */
 
 #define VK_HAS_PATH 1
 enum vk_hook_id {
 #define X(hook, number, flags) VK_HOOK_##hook = (number),
-	VK_PROGRAM_HOOKS(X)
+	VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
 #undef X
 		VK_HOOK_COUNT
 };
@@ -83,18 +88,22 @@ enum vk_path_kind {
  * struct vk_event - one operation of one member
  * @abi:       VK_EVENT_ABI of the running vkernel
  * @hook:      enum vk_hook_id
- * @instance:  id of the instance of the task
- * @depth:     number of instances above it
- * @uid, @gid, @euid: in the initial user namespace
- * @pid, @tid, @ppid: process, thread and parent process, in the initial pid namespace
+ * @instance:  id of the instance of the task; with VK_NEED(instance), else 0
+ * @depth:     number of instances above it; with VK_NEED(instance), else 0
+ * @uid:       real user, in the initial user namespace
+ * @gid, @euid: real group and effective user; with VK_NEED(cred), else 0
+ * @pid, @tid: process and thread, in the initial pid namespace
+ * @ppid:      parent process; with VK_NEED(parent), else 0
  * @exe_dev, @exe_ino: the program that the task runs; with VK_NEED(exe), else 0
  * @path_kind: enum vk_path_kind
  * @path_len:  bytes of @path before its NUL
- * @comm:      name of the task, NUL-terminated; chosen by the task, so prove nothing with it
+ * @comm:      name of the task, NUL-terminated; with VK_NEED(comm), else "". Chosen by the task, so
+ *             prove nothing with it
  * @time_ns:   CLOCK_MONOTONIC; with VK_NEED(time), else 0
  * @file:      file, path and mount hooks, unix_stream_connect, unix_may_send: device and number of
- *             the inode (0: none yet); @file.mode: its type and permissions, or those it will
- *             have; @file.flags: file_open: O_* of open(2), sb_mount: MS_*, sb_umount: MNT_*,
+ *             the inode (0: none yet) and @file.mode, its type and permissions, with
+ *             VK_NEED(inode), else 0; path_mknod, path_mkdir: @file.mode that it will have;
+ *             @file.flags: file_open: O_* of open(2), sb_mount: MS_*, sb_umount: MNT_*,
  *             mmap_file: MAP_*, file_ioctl, file_fcntl: the command; @file.prot: mmap_file and
  *             file_mprotect: PROT_*; @file.value: argument of file_ioctl and file_fcntl
  * @net:       socket hooks; bind, connect, sendmsg: @net.port in host byte order and @addr
@@ -175,7 +184,12 @@ enum vk_want {
 	VK_WANT_path = 1,
 	VK_WANT_time = 2,
 	VK_WANT_exe = 4,
+	VK_WANT_comm = 8,
+	VK_WANT_parent = 16,
+	VK_WANT_instance = 32,
+	VK_WANT_cred = 64,
+	VK_WANT_inode = 128,
 };
-#define VK_WANT_ALL 7
+#define VK_WANT_ALL 255
 
 #endif

@@ -22,14 +22,14 @@
  *	}
  *
  * Compile with "vkernel policy build x.c -o x.o", or clang -O2 -target bpf -c x.c -o x.o, and put
- * it in force with "vkernel push NAME x.o". One object may have one function for each hook of
+ * it in force with "vkernel program push NAME x.o". One object may have one function for each hook of
  * vkernel/event.h; they share its maps and global variables.
  *
  * A program can only add denials: whatever it returns, the rules of the instance, the programs of
  * the instances above it and the other programs of its own hold. Global variables and VK_ARRAY,
  * VK_HASH and VK_LRU maps live as long as the program; "vkernel program map" reads and writes them.
  *
- * Limits: 4096 instructions, 64 functions, 16 maps with 4 MiB together, 352 bytes of stack for a
+ * Limits: 4096 instructions, 64 functions, 16 maps with 4 MiB together, 320 bytes of stack for a
  * policy and all that it calls. No loops: the compiler unrolls those with a fixed number of turns.
  */
 #ifndef VKERNEL_POLICY_H
@@ -96,7 +96,8 @@ typedef _Bool bool;
 	VK_INLINE int vk_policy_##hook(__attribute__((unused)) const struct vk_event *event)
 
 /**
- * VK_NEED - asks for what is not computed otherwise: path, time, exe; at file scope
+ * VK_NEED - asks for what is not computed otherwise: path, inode, cred, time, exe, comm,
+ * parent, instance; at file scope
  */
 #define VK_NEED(what) static const __u32 vk_need_##what VK_SECTION("vk_need") = VK_WANT_##what
 

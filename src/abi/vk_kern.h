@@ -47,6 +47,9 @@ enum vk_instance_flag {
  * @lost:       reports lost because the ring buffer was full
  * @errors:     checks that failed for an internal reason and therefore denied
  * @created_ns: CLOCK_BOOTTIME at creation
+ * @programs:   bit per hook (1 << VK_HOOK_*) at which policy programs are asked, and from bit 48 on
+ *              where they are in the arrays of programs: one store switches all of it
+ * @paths:      of those hooks, the ones at which some program wants the path
  *
  * Counters are added to atomically by the kernel side and only read by user space.
  */
@@ -61,9 +64,57 @@ struct vk_instance {
 	__u64 lost;
 	__u64 errors;
 	__u64 created_ns;
-	__u64 reserved[7];
+	__u64 programs;
+	__u64 paths;
+	__u64 reserved[5];
 };
 _Static_assert(sizeof(struct vk_instance) == 128, "vk_instance is ABI");
+
+#define VK_PROGRAMS_AT 48 /* see vk_instance.programs */
+#define VK_PROGRAM_SLOTS 4096 /* instances with programs of their own, plus one */
+#define VK_PROGRAM_ROWS 2048 /* programs and dynamic helpers of the whole host, plus one */
+
+enum vk_program_flag {
+	VK_P_USED = 1u << 0,
+	VK_P_AUDIT = 1u << 1, /* its denials are only reported */
+	VK_P_HELPER = 1u << 2, /* a dynamic helper */
+};
+
+/**
+ * struct vk_program_row - one policy program or dynamic helper; index = id, in the map vk_programs
+ * @flags:    VK_P_*
+ * @vki:      instance that it belongs to
+ * @order:    programs of an instance are asked by rising order
+ * @insns:    instructions
+ * @hooks:    bit per hook that it has a policy for
+ * @memory:   bytes of its maps, roughly
+ * @denied:   operations that it denied; added to by the kernel side
+ * @audited:  operations that it would have denied
+ * @dry_usec: time that its verification took
+ * @wants:    VK_WANT_*
+ * @name:     unique within the instance, or among the helpers
+ * @sha256:   of its image, which is in a file
+ * @helpers:  ids of the dynamic helpers that it calls, ends with 0
+ * @maps:     number of its maps
+ */
+struct vk_program_row {
+	__u32 flags;
+	__u32 vki;
+	__u64 order;
+	__u64 hooks;
+	__u64 memory;
+	__u64 denied;
+	__u64 audited;
+	__u32 insns;
+	__u32 dry_usec;
+	__u32 wants;
+	__u32 maps;
+	char name[32];
+	__u8 sha256[32];
+	__u16 helpers[16];
+	__u64 reserved[12];
+};
+_Static_assert(sizeof(struct vk_program_row) == 256, "vk_program_row is ABI");
 
 enum vk_member_state {
 	VK_MEMBER_ACTIVE = 0,
@@ -159,7 +210,8 @@ struct vk_anchor {
 	X(USERNS, 31, "userns")                                                                    \
 	X(FORK, 32, "fork")                                                                        \
 	X(SELF, 33, "vkernel")                                                                     \
-	X(SETUP, 34, "setup")
+	X(SETUP, 34, "setup")                                                                      \
+	X(PROGRAM, 35, "program")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),
@@ -196,7 +248,7 @@ enum vk_name_class {
  * @suppressed: reports of the same cause left out since the last one
  * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT:
  *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
- *              MODULE: kind; KEY: permission; MOUNT: flags
+ *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags
  * @addr:       BIND, CONNECT: the address, network byte order; KEY, MODULE, IO_URING: zero
  * @comm:       the task's name, NUL-terminated
  * @path_len:   bytes of @path before its NUL

@@ -48,7 +48,7 @@
 #define VK_PROGRAM_BYTES (256u << 10)
 #define VK_PROGRAM_INSNS 4096u
 #define VK_PROGRAM_FUNCTIONS 64u
-#define VK_PROGRAM_ENTRIES 32u
+#define VK_PROGRAM_ENTRIES 48u
 #define VK_PROGRAM_MAPS 16u
 #define VK_PROGRAM_IMPORTS 16u
 #define VK_PROGRAM_EXPORTS 16u
@@ -58,8 +58,11 @@
 #define VK_PROGRAM_MAP_BYTES (4u << 20) /* all maps together, as vk_program_map_bytes() counts */
 
 /* Bytes of stack below the event: what a program and all that it calls may use together. */
-#define VK_PROGRAM_CARRIER_STACK 160
-#define VK_PROGRAM_STACK 352
+#define VK_PROGRAM_CARRIER_STACK 192
+#define VK_PROGRAM_STACK 320
+
+/* In the number by which a carrier's reporter knows a program: its denials are only reported. */
+#define VK_CHAIN_AUDIT 0x40000000u
 
 #define VK_CALL_HELPER 0
 #define VK_CALL_FUNCTION 1

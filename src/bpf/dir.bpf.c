@@ -24,7 +24,8 @@ static __always_inline int vk_check_name(struct vfsmount *mnt, struct dentry *de
 
 /* Regular files made by open(2), and all else made by mknod(2) and bind(2). */
 SEC("lsm/path_mknod")
-int BPF_PROG(vk_mknod, const struct path *dir, struct dentry *dentry, u16 mode, unsigned int dev)
+int VK_HOOK(vk_mknod, path_mknod, name, const struct path *dir, struct dentry *dentry, u16 mode,
+	    unsigned int dev)
 {
 	u32 type = mode & S_IFMT;
 
@@ -37,7 +38,7 @@ int BPF_PROG(vk_mknod, const struct path *dir, struct dentry *dentry, u16 mode, 
 }
 
 SEC("lsm/path_unlink")
-int BPF_PROG(vk_unlink, const struct path *dir, struct dentry *dentry)
+int VK_HOOK(vk_unlink, path_unlink, name, const struct path *dir, struct dentry *dentry)
 {
 	int r = vk_guard_pins(dentry);
 
@@ -47,13 +48,13 @@ int BPF_PROG(vk_unlink, const struct path *dir, struct dentry *dentry)
 }
 
 SEC("lsm/path_mkdir")
-int BPF_PROG(vk_mkdir, const struct path *dir, struct dentry *dentry, u16 mode)
+int VK_HOOK(vk_mkdir, path_mkdir, name, const struct path *dir, struct dentry *dentry, u16 mode)
 {
 	return vk_check_name(dir->mnt, dentry, VK_OP_MKDIR, VK_R_MKDIR);
 }
 
 SEC("lsm/path_rmdir")
-int BPF_PROG(vk_rmdir, const struct path *dir, struct dentry *dentry)
+int VK_HOOK(vk_rmdir, path_rmdir, name, const struct path *dir, struct dentry *dentry)
 {
 	int r = vk_guard_pins(dentry);
 
@@ -63,7 +64,8 @@ int BPF_PROG(vk_rmdir, const struct path *dir, struct dentry *dentry)
 }
 
 SEC("lsm/path_symlink")
-int BPF_PROG(vk_symlink, const struct path *dir, struct dentry *dentry, const char *old_name)
+int VK_HOOK(vk_symlink, path_symlink, name, const struct path *dir, struct dentry *dentry,
+	    const char *old_name)
 {
 	return vk_check_name(dir->mnt, dentry, VK_OP_SYMLINK, VK_R_SYMLINK);
 }
@@ -82,8 +84,8 @@ static __always_inline u32 vk_name_opaque(struct vk_call *c, struct dentry *dent
 }
 
 SEC("lsm/path_link")
-int BPF_PROG(vk_link, struct dentry *old_dentry, const struct path *new_dir,
-	     struct dentry *new_dentry)
+int VK_HOOK(vk_link, path_link, link, struct dentry *old_dentry, const struct path *new_dir,
+	    struct dentry *new_dentry)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* link(2) stays within one mount */
 	struct inode *inode;
@@ -141,8 +143,8 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 }
 
 SEC("lsm/path_rename")
-int BPF_PROG(vk_rename, const struct path *old_dir, struct dentry *old_dentry,
-	     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
+int VK_HOOK(vk_rename, path_rename, name, const struct path *old_dir, struct dentry *old_dentry,
+	    const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* rename(2) stays within one mount */
 	u32 from, to;

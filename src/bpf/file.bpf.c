@@ -170,7 +170,7 @@ static __noinline u64 vk_open_slow(struct file *file)
  * @file is kept across their calls, so that few registers are to be saved for a task that leaves.
  */
 SEC("lsm/file_open")
-int BPF_PROG(vk_file_open, struct file *file)
+int VK_HOOK(vk_file_open, file_open, file, struct file *file)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 rule, names, rights;
@@ -205,15 +205,15 @@ allow: /* not a member; or granted and not to be reported */
 
 /* Called for a script and again for its interpreter. */
 SEC("lsm/bprm_check_security")
-int BPF_PROG(vk_exec, struct linux_binprm *bprm)
+int VK_HOOK(vk_exec, bprm_check_security, bprm, struct linux_binprm *bprm)
 {
 	return vk_check_file(bprm->file->f_path.dentry, bprm->file->f_path.mnt, VK_OP_EXEC,
 			     VK_R_EXEC, EACCES);
 }
 
 SEC("lsm/mmap_file")
-int BPF_PROG(vk_mmap, struct file *file, unsigned long reqprot, unsigned long prot,
-	     unsigned long flags)
+int VK_HOOK(vk_mmap, mmap_file, mapped, struct file *file, unsigned long reqprot,
+	    unsigned long prot, unsigned long flags)
 {
 	struct vk_call c;
 	u64 given = 0;
@@ -260,7 +260,8 @@ static __noinline int vk_check_mapped(struct file *file, u32 want)
 }
 
 SEC("lsm/file_mprotect")
-int BPF_PROG(vk_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot)
+int VK_HOOK(vk_mprotect, file_mprotect, vma, struct vm_area_struct *vma, unsigned long reqprot,
+	    unsigned long prot)
 {
 	struct file *file = vma->vm_file;
 	u32 want = 0;
@@ -309,7 +310,7 @@ static __noinline int vk_check_owner(bool by_value, u64 arg)
 
 /* F_SETFL that drops O_APPEND turns appending into writing. */
 SEC("lsm/file_fcntl")
-int BPF_PROG(vk_fcntl, struct file *file, unsigned int cmd, unsigned long arg)
+int VK_HOOK(vk_fcntl, file_fcntl, file, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (cmd == F_SETOWN || cmd == F_SETOWN_EX)
 		return vk_check_owner(cmd == F_SETOWN, arg);
@@ -348,40 +349,41 @@ static __always_inline int vk_check_ioctl(struct file *file, unsigned int cmd)
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(vk_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
+int VK_HOOK(vk_ioctl, file_ioctl, file, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return vk_check_ioctl(file, cmd);
 }
 
 /* ioctl from 32-bit code; a hook of its own since 6.8 (commit f1bb47a31dff). */
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(vk_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
+int VK_HOOK(vk_ioctl_compat, file_ioctl_compat, file, struct file *file, unsigned int cmd,
+	    unsigned long arg)
 {
 	return vk_check_ioctl(file, cmd); /* the numbers that it knows are the same there */
 }
 
 SEC("lsm/path_truncate")
-int BPF_PROG(vk_truncate, const struct path *path)
+int VK_HOOK(vk_truncate, path_truncate, path, const struct path *path)
 {
 	return vk_check_file(path->dentry, path->mnt, VK_OP_TRUNCATE, VK_R_TRUNCATE, EACCES);
 }
 
 /* ftruncate; a hook of its own since 6.2 (commit 3350607dc563). */
 SEC("lsm/file_truncate")
-int BPF_PROG(vk_ftruncate, struct file *file)
+int VK_HOOK(vk_ftruncate, file_truncate, file, struct file *file)
 {
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_TRUNCATE, VK_R_TRUNCATE,
 			     EACCES);
 }
 
 SEC("lsm/path_chmod")
-int BPF_PROG(vk_chmod, const struct path *path)
+int VK_HOOK(vk_chmod, path_chmod, path, const struct path *path)
 {
 	return vk_check_file(path->dentry, path->mnt, VK_OP_CHMOD, VK_R_CHMOD, EACCES);
 }
 
 SEC("lsm/path_chown")
-int BPF_PROG(vk_chown, const struct path *path)
+int VK_HOOK(vk_chown, path_chown, path, const struct path *path)
 {
 	return vk_check_file(path->dentry, path->mnt, VK_OP_CHOWN, VK_R_CHOWN, EACCES);
 }

@@ -42,6 +42,7 @@ typedef _Bool bool;
 enum bpf_map_type_vk {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -82,6 +83,8 @@ struct super_block {
 struct inode {
 	u16 i_mode;
 	unsigned int i_nlink;
+	unsigned long i_ino;
+	struct super_block *i_sb;
 };
 struct qstr {
 	union {
@@ -182,7 +185,11 @@ struct task_struct {
 	const struct cred *cred;
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
+	struct mm_struct *mm;
 	struct bpf_local_storage *bpf_storage;
+};
+struct mm_struct {
+	struct file *exe_file;
 };
 struct linux_binprm {
 	struct file *file;
@@ -293,6 +300,7 @@ struct bpf_iter__task {
 #define CAP_OPT_NOAUDIT 2
 #define EPERM 1
 #define EAGAIN 11
+#define ENOSYS 38
 #define ENOMEM 12
 #define EACCES 13
 #define EXDEV 18

@@ -43,8 +43,11 @@ static __always_inline int vk_check_mount(struct dentry *dentry, struct vfsmount
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
-	if (!(vk_image(&c)->needs & VK_NEED_PATHS))
-		return 0; /* allow: attached to guard our pins, no rule asks */
+	if (!(vk_image(&c)->needs & VK_NEED_PATHS)) {
+		if (c.inst->paths)
+			vk_freeze_names(&c);
+		return 0; /* allow: attached for our pins, or for programs; no rule asks */
+	}
 	if (want & (VK_R_UMOUNT | VK_R_REMOUNT) && dentry == mnt->mnt_root)
 		name = vk_scratch_name(&c, vk_build_mountpoint(&c, mnt));
 	else
@@ -56,8 +59,8 @@ static __always_inline int vk_check_mount(struct dentry *dentry, struct vfsmount
 }
 
 SEC("lsm/sb_mount")
-int BPF_PROG(vk_mount, const char *dev_name, const struct path *path, const char *type,
-	     unsigned long flags, void *data)
+int VK_HOOK(vk_mount, sb_mount, second, const char *dev_name, const struct path *path,
+	    const char *type, unsigned long flags, void *data)
 {
 	u32 want = VK_R_MOUNT;
 
@@ -78,7 +81,7 @@ int BPF_PROG(vk_mount, const char *dev_name, const struct path *path, const char
 }
 
 SEC("lsm/move_mount")
-int BPF_PROG(vk_move_mount, const struct path *from, const struct path *to)
+int VK_HOOK(vk_move_mount, move_mount, second, const struct path *from, const struct path *to)
 {
 	int r = vk_guard_pins(to->dentry);
 
@@ -90,7 +93,7 @@ int BPF_PROG(vk_move_mount, const struct path *from, const struct path *to)
 }
 
 SEC("lsm/sb_umount")
-int BPF_PROG(vk_umount, struct vfsmount *mnt, int flags)
+int VK_HOOK(vk_umount, sb_umount, mount, struct vfsmount *mnt, int flags)
 {
 	int r = vk_guard_pins(mnt->mnt_root);
 

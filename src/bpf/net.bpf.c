@@ -40,7 +40,7 @@ static __always_inline int vk_judge_socket(struct vk_call *c, u32 family, u32 ty
 }
 
 SEC("lsm/socket_create")
-int BPF_PROG(vk_socket, int family, int type, int protocol, int kern)
+int VK_HOOK(vk_socket, socket_create, none, int family, int type, int protocol, int kern)
 {
 	struct vk_call c;
 	int r;
@@ -268,7 +268,7 @@ static __always_inline int vk_judge_abstract(struct vk_call *c, u32 op, u32 want
 }
 
 SEC("lsm/socket_bind")
-int BPF_PROG(vk_bind, struct socket *sock, void *address, int len)
+int VK_HOOK(vk_bind, socket_bind, none, struct socket *sock, void *address, int len)
 {
 	struct sock *sk = sock->sk;
 	struct vk_call c;
@@ -294,7 +294,7 @@ int BPF_PROG(vk_bind, struct socket *sock, void *address, int len)
 
 /* Listening on a socket that is not bound binds it to any address and a port of the kernel's. */
 SEC("lsm/socket_listen")
-int BPF_PROG(vk_listen, struct socket *sock, int backlog)
+int VK_HOOK(vk_listen, socket_listen, none, struct socket *sock, int backlog)
 {
 	struct vk_endpoint e = {.op = VK_NET_BIND};
 	struct sock *sk = sock->sk;
@@ -317,7 +317,7 @@ int BPF_PROG(vk_listen, struct socket *sock, int backlog)
 }
 
 SEC("lsm/socket_connect")
-int BPF_PROG(vk_connect, struct socket *sock, void *address, int len)
+int VK_HOOK(vk_connect, socket_connect, none, struct socket *sock, void *address, int len)
 {
 	struct sock *sk = sock->sk;
 	struct vk_call c;
@@ -335,7 +335,7 @@ int BPF_PROG(vk_connect, struct socket *sock, void *address, int len)
 }
 
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(vk_sendmsg, struct socket *sock, struct msghdr *msg, int size)
+int VK_HOOK(vk_sendmsg, socket_sendmsg, none, struct socket *sock, struct msghdr *msg, int size)
 {
 	void *address = msg->msg_name;
 	struct vk_call c;
@@ -390,13 +390,20 @@ static __always_inline int vk_check_peer(struct sock *other)
 }
 
 SEC("lsm/unix_stream_connect")
-int BPF_PROG(vk_unix_stream, struct sock *sock, struct sock *other, struct sock *newsk)
+int VK_HOOK(vk_unix_stream, unix_stream_connect, stream, struct sock *sock, struct sock *other,
+	    struct sock *newsk)
 {
 	return vk_check_peer(other);
 }
 
 SEC("lsm/unix_may_send")
-int BPF_PROG(vk_unix_send, struct socket *sock, struct socket *other)
+int VK_HOOK(vk_unix_send, unix_may_send, dgram, struct socket *sock, struct socket *other)
 {
 	return vk_check_peer(other->sk);
+}
+
+SEC("lsm/socket_accept")
+int VK_HOOK(vk_accept, socket_accept, none, struct socket *sock)
+{
+	return 0; /* allow: who may listen may accept; programs may not */
 }

@@ -143,6 +143,34 @@ struct {
 	__uint(value_size, VK_ROW_BYTES);
 } vk_rows SEC(".maps");
 
+/* Policy programs and dynamic helpers. index: id. Rows are the engine's, the counters ours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VK_PROGRAM_ROWS);
+	__type(key, u32);
+	__type(value, struct vk_program_row);
+} vk_programs SEC(".maps");
+
+/* The event of a task, with a path; made when a program that wants one is first asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct vk_policy_event);
+} vk_paths SEC(".maps");
+
+/* For each hook, the policy programs of an instance, spliced into one. index: their slot. */
+#define VK_PROGRAM_ARRAY(hook, number, flags)                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, VK_PROGRAM_SLOTS);                                             \
+		__uint(key_size, 4);                                                               \
+		__uint(value_size, 4);                                                             \
+	} vk_p_##hook SEC(".maps");
+VK_PROGRAM_HOOKS(VK_PROGRAM_ARRAY);
+VK_PROGRAM_ALIASES(VK_PROGRAM_ARRAY);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -188,6 +216,7 @@ __u32 vk_n_places; /* entries of vk_places */
 __u32 vk_ovl_cred; /* offset of creator_cred in struct ovl_fs; 0: overlay is not loaded */
 __u32 vk_last_id; /* last instance id handed out, so that ids are reused late */
 __u32 vk_top_id; /* the highest id ever handed out */
+__u64 vk_asked; /* bit per hook: programs of some instance are asked there */
 __u32 vk_member_gen; /* raised after every change of a membership from outside */
 __u32 vk_bpffs_dev; /* s_dev of the bpf file system that holds our pins */
 

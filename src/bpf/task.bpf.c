@@ -25,7 +25,7 @@ static __always_inline int vk_check_scope(struct vk_call *c, struct task_struct 
 }
 
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(vk_ptrace, struct task_struct *child, unsigned int mode)
+int VK_HOOK(vk_ptrace, ptrace_access_check, none, struct task_struct *child, unsigned int mode)
 {
 	struct vk_call c;
 	int r = vk_begin_rules(&c, EPERM);
@@ -40,7 +40,7 @@ int BPF_PROG(vk_ptrace, struct task_struct *child, unsigned int mode)
 }
 
 SEC("lsm/ptrace_traceme")
-int BPF_PROG(vk_traceme, struct task_struct *parent)
+int VK_HOOK(vk_traceme, ptrace_traceme, none, struct task_struct *parent)
 {
 	struct vk_call c;
 	int r = vk_begin_rules(&c, EPERM);
@@ -53,7 +53,8 @@ int BPF_PROG(vk_traceme, struct task_struct *parent)
 
 /* Only signals from user space come here. */
 SEC("lsm/task_kill")
-int BPF_PROG(vk_kill, struct task_struct *target, void *info, int sig, const struct cred *cred)
+int VK_HOOK(vk_kill, task_kill, none, struct task_struct *target, void *info, int sig,
+	    const struct cred *cred)
 {
 	struct vk_call c;
 	u64 sender = 0;
@@ -142,7 +143,8 @@ static __noinline bool vk_overlay_works(struct vk_call *c, u64 cred)
 
 /* The ceiling holds whatever the credentials say, and in every user namespace. */
 SEC("lsm/capable")
-int BPF_PROG(vk_capable, const struct cred *cred, void *ns, int cap, unsigned int opts)
+int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int cap,
+	    unsigned int opts)
 {
 	struct vk_detail d = {.op = VK_OP_CAPABLE};
 	struct vk_call c;
@@ -209,7 +211,7 @@ static __always_inline bool vk_bpf_meddles(int cmd, void *attr)
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(vk_bpf, int cmd, void *attr, unsigned int size)
+int VK_HOOK(vk_bpf, bpf, none, int cmd, void *attr, unsigned int size)
 {
 	struct vk_call c;
 
@@ -219,14 +221,14 @@ int BPF_PROG(vk_bpf, int cmd, void *attr, unsigned int size)
 }
 
 SEC("lsm/perf_event_open")
-int BPF_PROG(vk_perf, void *attr, int type)
+int VK_HOOK(vk_perf, perf_event_open, none, void *attr, int type)
 {
 	return vk_check_switch(VK_SW_PERF, VK_OP_PERF, type);
 }
 
 /* A name nobody knows makes the kernel call modprobe on the host. */
 SEC("lsm/kernel_module_request")
-int BPF_PROG(vk_module_request, char *name)
+int VK_HOOK(vk_module_request, kernel_module_request, none, char *name)
 {
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 0);
 }
@@ -235,7 +237,7 @@ enum kernel_read_file_id { READING_MODULE = 2 };
 enum kernel_load_data_id { LOADING_MODULE = 2 };
 
 SEC("lsm/kernel_read_file")
-int BPF_PROG(vk_module_read, struct file *file, int id, bool contents)
+int VK_HOOK(vk_module_read, kernel_read_file, mapped, struct file *file, int id, bool contents)
 {
 	if (id != (int)bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE))
 		return 0; /* allow: firmware, policies: not modules */
@@ -243,7 +245,7 @@ int BPF_PROG(vk_module_read, struct file *file, int id, bool contents)
 }
 
 SEC("lsm/kernel_load_data")
-int BPF_PROG(vk_module_load, int id, bool contents)
+int VK_HOOK(vk_module_load, kernel_load_data, none, int id, bool contents)
 {
 	if (id != (int)bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE))
 		return 0; /* allow: not a module */
@@ -251,13 +253,14 @@ int BPF_PROG(vk_module_load, int id, bool contents)
 }
 
 SEC("lsm/key_permission")
-int BPF_PROG(vk_key_permission, void *key_ref, const struct cred *cred, unsigned int need)
+int VK_HOOK(vk_key_permission, key_permission, none, void *key_ref, const struct cred *cred,
+	    unsigned int need)
 {
 	return vk_check_switch(VK_SW_KEYS, VK_OP_KEY, need);
 }
 
 SEC("lsm/key_alloc")
-int BPF_PROG(vk_key_alloc, void *key, const struct cred *cred, unsigned long flags)
+int VK_HOOK(vk_key_alloc, key_alloc, none, void *key, const struct cred *cred, unsigned long flags)
 {
 	return vk_check_switch(VK_SW_KEYS, VK_OP_KEY, 0);
 }
@@ -275,7 +278,21 @@ int BPF_PROG(vk_anon_inode, struct inode *inode, const struct qstr *name)
 }
 
 SEC("lsm/userns_create")
-int BPF_PROG(vk_userns, const struct cred *cred)
+int VK_HOOK(vk_userns, userns_create, none, const struct cred *cred)
 {
 	return vk_check_switch(VK_SW_USERNS, VK_OP_USERNS, 0);
+}
+
+/* Hooks that only programs have an opinion about. */
+
+SEC("lsm/task_fix_setuid")
+int VK_HOOK(vk_setuid, task_fix_setuid, none, struct cred *new)
+{
+	return 0; /* allow: changes of credentials are bounded by the capability ceiling */
+}
+
+SEC("lsm/task_prctl")
+int VK_HOOK_ALLOWING(vk_prctl, task_prctl, none, VK_PRCTL_ALLOWED, int option)
+{
+	return 0; /* allow */
 }

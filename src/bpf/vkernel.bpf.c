@@ -17,6 +17,7 @@
 
 #define VK_BPF
 #include "vk_kern.h"
+#include "vk_program.h"
 
 /* Set before loading. */
 const volatile __u32 vk_fmod;	       /* attached as fmod_ret and not to LSM hooks */
@@ -28,6 +29,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "name.h"
 #include "decide.h"
 #include "setup.h"
+#include "ask.h"
 
 #include "guard.bpf.c"
 #include "member.bpf.c"
@@ -37,6 +39,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "mount.bpf.c"
 #include "task.bpf.c"
 #include "net.bpf.c"
+#include "carry.bpf.c"
 /* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";

@@ -71,8 +71,10 @@ struct cli_command {
 
 extern const struct cli_command cli_check, cli_run, cli_attach, cli_ps, cli_show, cli_update,
 	cli_mode, cli_mitigate, cli_rm, cli_gc, cli_setup, cli_events, cli_stats, cli_why, cli_push,
-	cli_pop, cli_policy, cli_policy_check, cli_policy_plan, cli_policy_import,
-	cli_policy_groups, cli_policy_export, cli_policy_list, cli_policy_show;
+	cli_pop, cli_program_push, cli_program_pop, cli_program_ls, cli_program_show,
+	cli_program_stats, cli_program_map, cli_program_mode, cli_helper_add, cli_helper_ls,
+	cli_helper_rm, cli_policy_build, cli_policy, cli_policy_check, cli_policy_plan,
+	cli_policy_import, cli_policy_groups, cli_policy_export, cli_policy_list, cli_policy_show;
 
 #define CLI_END (-1)
 
@@ -222,6 +224,19 @@ void cli_each_rule(const struct vk_policy *p,
 		   void (*fn)(const struct vk_policy *p, const struct cli_rule *rule, void *data),
 		   void *data);
 const char *cli_mode_name(enum vk_mode mode);
+
+/* ---- policy programs (push.c, program.c) ---- */
+
+struct vk_program_image;
+/* The image of an object file; @name NULL: named after the file. Release with free(). */
+int cli_program_image(const char *path, const char *name, struct vk_program_image **ret,
+		      struct vk_error *e);
+/* A program of an instance by its name. */
+int cli_program_find(struct vk_engine *eng, const char *instance, const char *name,
+		     struct vk_program_info *ret, struct vk_error *e);
+/* Prints a table of programs or helpers (VK_P_HELPER), or JSON; returns an exit status. */
+int cli_program_table(const char *header, bool json, const char *instance, uint32_t flags,
+		      void (*fill)(struct cli_table *t, const struct vk_program_info *info));
 
 /* ---- events (event_text.c) ---- */
 

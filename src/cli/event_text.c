@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "cli.h"
+#include "programs.h"
 
 const char *cli_op_name(uint16_t op)
 {
@@ -83,6 +84,16 @@ static void put_socket(const struct vk_event *ev, char *buf, size_t size)
 		 cli_socket_type_name((int)ev->arg[1]), (unsigned int)ev->arg[2]);
 }
 
+/* "file_open /etc/passwd" */
+static void put_program(const struct vk_event *ev, char *buf, size_t size)
+{
+	bool named = ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN;
+	const char *path = ev->path[0] ? ev->path : "/";
+
+	snprintf(buf, size, "%s%s%s", vk_program_hook_name((unsigned int)ev->arg[0]) ?: "hook",
+		 named ? " " : "", named ? path : "");
+}
+
 void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
 {
 	buf[0] = '\0';
@@ -103,6 +114,9 @@ void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
 	case VK_OP_SIGNAL:
 		snprintf(buf, size, "signal %u to process %u", (unsigned int)ev->arg[1],
 			 (unsigned int)ev->arg[0]);
+		return;
+	case VK_OP_PROGRAM:
+		put_program(ev, buf, size);
 		return;
 	case VK_OP_BPF:
 		snprintf(buf, size, "command %u", (unsigned int)ev->arg[0]);

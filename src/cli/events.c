@@ -15,6 +15,7 @@
 
 #include "cli.h"
 #include "oci.h"
+#include "programs.h"
 
 #define CACHED 64
 #define POLL_MS 500
@@ -236,6 +237,24 @@ static void print_json(const struct reader *r, const struct vk_event *ev, const 
 	cli_json_print(o, true);
 }
 
+/* "program rate-limit of web": its name stays known for some time after it was popped. */
+static void program_reason(const struct reader *r, const struct vk_event *ev, struct vk_reason *why)
+{
+	vk_cleanup(vk_info_free) struct vk_info info = {0};
+	struct vk_error ignored = {0};
+	char name[VK_PROGRAM_NAME];
+
+	vk_program_name_of(r->eng, (uint32_t)ev->arg[1], name);
+	*why = (struct vk_reason){.outcome =
+					  ev->verdict == VK_EVENT_DENIED ? VK_DENIED : VK_AUDITED};
+	if (ev->arg[2] == ev->vki ||
+	    vk_instance_get_id(r->eng, (uint32_t)ev->arg[2], &info, &ignored) < 0)
+		snprintf(why->text, sizeof(why->text), "program %s", name);
+	else
+		snprintf(why->text, sizeof(why->text), "program %s of instance %s", name,
+			 info.name);
+}
+
 static int on_event(const struct vk_event *ev, void *data)
 {
 	struct reader *r = data;
@@ -248,6 +267,8 @@ static int on_event(const struct vk_event *ev, void *data)
 
 	cli_event_reason(ev, (const struct vk_policy *const *)c->info.layers, c->info.n_layers,
 			 &why);
+	if (ev->op == VK_OP_PROGRAM)
+		program_reason(r, ev, &why);
 	(r->json ? print_json : print_line)(r, ev, c, &why);
 	return 0;
 }

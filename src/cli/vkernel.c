@@ -36,6 +36,17 @@ static const struct {
 	{NULL, &cli_policy_import},
 	{NULL, &cli_policy_export},
 	{NULL, &cli_policy_groups},
+	{"Programs", &cli_policy_build},
+	{NULL, &cli_program_push},
+	{NULL, &cli_program_pop},
+	{NULL, &cli_program_ls},
+	{NULL, &cli_program_show},
+	{NULL, &cli_program_stats},
+	{NULL, &cli_program_map},
+	{NULL, &cli_program_mode},
+	{NULL, &cli_helper_add},
+	{NULL, &cli_helper_ls},
+	{NULL, &cli_helper_rm},
 };
 /* clang-format on */
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -88,7 +99,7 @@ static const struct cli_command *find_command(int argc, char **argv, int *used)
 
 static void suggest(const char *word, const char *after)
 {
-	const char *names[COMMANDS + 4];
+	const char *names[COMMANDS + 6];
 	size_t len = strlen(after), n = 0;
 
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -98,6 +109,8 @@ static void suggest(const char *word, const char *after)
 		names[n++] = "help";
 		names[n++] = "version";
 		names[n++] = "policy";
+		names[n++] = "program";
+		names[n++] = "helper";
 	}
 	names[n] = NULL;
 
@@ -107,28 +120,45 @@ static void suggest(const char *word, const char *after)
 		fprintf(stderr, "  did you mean vkernel %s%s?\n", after, near);
 }
 
+/* Words that only group commands, with an example for their help. */
+static const struct {
+	const char *name, *example;
+} groups[] = {
+	{"policy ", "vkernel policy check web.yaml"},
+	{"program ", "sudo vkernel program ls"},
+	{"helper ", "sudo vkernel helper ls"},
+};
+
+static int print_group(const char *name, const char *example, FILE *f)
+{
+	fprintf(f, "usage: vkernel %sCOMMAND [OPTION...] [OPERAND...]\n\n", name);
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strncmp(commands[i].cmd->name, name, strlen(name)))
+			fprintf(f, "  %-14s %s\n", commands[i].cmd->name, commands[i].cmd->summary);
+	fprintf(f, "\nExample:\n  %s\n", example);
+	return f == stderr ? CLI_USAGE : CLI_OK;
+}
+
 static int unknown_command(int argc, char **argv)
 {
-	bool policy = !strcmp(argv[0], "policy");
+	const char *group = "", *word = argv[0];
 
-	if (policy && (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		FILE *f = argc < 2 ? stderr : stdout;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		size_t len = strlen(groups[i].name) - 1;
 
-		fprintf(f, "usage: vkernel policy COMMAND [OPTION...] [OPERAND...]\n\n");
-		for (size_t i = 0; i < COMMANDS; i++)
-			if (!strncmp(commands[i].cmd->name, "policy ", 7))
-				fprintf(f, "  %-14s %s\n", commands[i].cmd->name,
-					commands[i].cmd->summary);
-		fprintf(f, "\nExample:\n  vkernel policy check web.yaml\n");
-		return argc < 2 ? CLI_USAGE : CLI_OK;
+		if (strncmp(argv[0], groups[i].name, len) || argv[0][len])
+			continue;
+		if (argc < 2)
+			return print_group(groups[i].name, groups[i].example, stderr);
+		if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+			return print_group(groups[i].name, groups[i].example, stdout);
+		group = groups[i].name;
+		word = argv[1];
 	}
-
-	const char *word = policy ? argv[1] : argv[0];
-
-	fprintf(stderr, "vkernel: unknown %s '%s%s'\n", *word == '-' ? "option" : "command",
-		policy ? "policy " : "", word);
+	fprintf(stderr, "vkernel: unknown %s '%s%s'\n", *word == '-' ? "option" : "command", group,
+		word);
 	if (*word != '-')
-		suggest(word, policy ? "policy " : "");
+		suggest(word, group);
 	fprintf(stderr, "  vkernel --help lists the commands\n");
 	return CLI_USAGE;
 }

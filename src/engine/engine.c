@@ -106,6 +106,8 @@ void vk_engine_close(struct vk_engine *eng)
 		return;
 	if (eng->bss)
 		munmap(eng->bss, eng->bss_size);
+	if (eng->programs)
+		munmap(eng->programs, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS);
 	for (int m = 0; m < VK_MAP_COUNT; m++)
 		vk_closep(&eng->maps[m]);
 	vk_store_close(eng);

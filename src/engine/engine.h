@@ -256,6 +256,60 @@ bool vk_entry_knows(const char *name);
  * refused. */
 void vk_engine_entry(struct vk_engine *eng, uint64_t hash, bool degraded);
 
+/* ---- policy programs: docs/programs.md ---- */
+
+enum vk_push_flag {
+	VK_PUSH_AUDIT = 1, /* its denials are only reported */
+	VK_PUSH_REPLACE = 2, /* take the place of the program of the same name */
+};
+
+/* Checks @image (src/program) and puts it in force in an instance and all below it; what is asked
+ * already stays in force until then. -EEXIST: the instance has one of that name; -EACCES: the
+ * verifier refuses it; -E2BIG: a limit; what vk_program_check returns. */
+int vk_program_push(struct vk_engine *eng, const char *instance, const void *image, size_t size,
+		    unsigned int flags, uint32_t *ret_id, struct vk_error *e);
+/* @name NULL: the one pushed last. -ENOENT. */
+int vk_program_pop(struct vk_engine *eng, const char *instance, const char *name,
+		   struct vk_error *e);
+int vk_program_set_audit(struct vk_engine *eng, const char *instance, const char *name, bool audit,
+			 struct vk_error *e);
+/* Installs a dynamic helper, and removes it. -EBUSY: programs call it. */
+int vk_helper_add(struct vk_engine *eng, const void *image, size_t size, uint32_t *ret_id,
+		  struct vk_error *e);
+int vk_helper_remove(struct vk_engine *eng, const char *name, struct vk_error *e);
+
+/**
+ * struct vk_program_info - a program or helper
+ * @instance: name of its instance, "" for helpers
+ * @inherited: instances below that are bound by it
+ */
+struct vk_program_info {
+	uint32_t id;
+	struct vk_program_row row;
+	char instance[65];
+	uint32_t inherited;
+};
+/* Programs in the order in which they are asked, instance by instance; with VK_P_HELPER, helpers.
+ * @instance NULL: of all. */
+int vk_program_list(struct vk_engine *eng, const char *instance, uint32_t flags,
+		    int (*fn)(const struct vk_program_info *info, void *data), void *data,
+		    struct vk_error *e);
+/* The name of a program, also of one that is gone, until its number is used again; else its number. */
+void vk_program_name_of(struct vk_engine *eng, uint32_t id, char ret[32]);
+/* The image of a program; release with free(). */
+struct vk_program_image;
+int vk_program_image_of(struct vk_engine *eng, uint32_t id, struct vk_program_image **ret,
+			struct vk_error *e);
+
+/* An element of a program's map. @key NULL: the first. Sizes are those of the image. -ENOENT. */
+int vk_program_map_next(struct vk_engine *eng, uint32_t id, uint32_t map, const void *key,
+			void *ret_next, struct vk_error *e);
+int vk_program_map_get(struct vk_engine *eng, uint32_t id, uint32_t map, const void *key,
+		       void *ret_value, struct vk_error *e);
+/* @value NULL: deletes. */
+int vk_program_map_set(struct vk_engine *eng, uint32_t id, uint32_t map, const void *key,
+		       const void *value, struct vk_error *e);
+
 /* ---- events ---- */
 
 struct vk_event_reader;

@@ -2,6 +2,7 @@
 #include "hooks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <bpf/btf.h>
 
@@ -77,10 +78,38 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_key_permission", "key_permission", NULL, DECIDES, false, false, VK_NEED_KEYS, "using keys"},
 	{"vk_key_alloc", "key_alloc", NULL, DECIDES, false, false, VK_NEED_KEYS, "making keys"},
 	{"vk_anon_inode", "inode_init_security_anon", NULL, DECIDES, false, false, VK_NEED_IO_URING, "io_uring instances"},
+	{"vk_accept", "socket_accept", NULL, DECIDES, false, false, 0, "accepting connections: programs only"},
+	{"vk_setuid", "task_fix_setuid", NULL, DECIDES, false, false, 0, "changes of user: programs only"},
+	{"vk_prctl", "task_prctl", NULL, DECIDES, false, false, 0, "prctl(2): programs only"},
 	{"vk_userns", "userns_create", "security_create_user_ns", DECIDES, false, false, VK_NEED_USERNS, "user namespaces"},
 };
 /* clang-format on */
 const size_t vk_n_hooks = sizeof(vk_hooks) / sizeof(vk_hooks[0]);
+
+static const char *const asked_hooks[] = {
+#define X(hook, number, flags) [number] = #hook,
+	VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
+#undef X
+};
+
+const struct vk_hook *vk_hook_of_programs(unsigned int id)
+{
+	for (size_t i = 0; i < vk_n_hooks && id < VK_HOOK_COUNT && asked_hooks[id]; i++)
+		if (vk_hooks[i].kind == VK_HOOK_DECIDES &&
+		    strcmp(vk_hooks[i].lsm, asked_hooks[id]) == 0)
+			return &vk_hooks[i];
+	return NULL;
+}
+
+bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs, uint64_t programs)
+{
+	if (h->core || (h->needs & needs))
+		return true;
+	for (unsigned int id = 1; id < VK_HOOK_COUNT && programs; id++)
+		if (programs >> id & 1 && vk_hook_of_programs(id) == h)
+			return true;
+	return false;
+}
 
 const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len)
 {

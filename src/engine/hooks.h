@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "vk_program.h"
 
 enum vk_hook_kind {
 	VK_HOOK_DECIDES, /* lsm, or fmod_ret on the security_* function */
@@ -46,9 +47,9 @@ const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len);
 struct btf;
 /* Whether the kernel of @btf has what @h attaches to under @m. */
 bool vk_hook_available(const struct vk_hook *h, enum vk_mechanism m, const struct btf *btf);
-static inline bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs)
-{
-	return h->core || (h->needs & needs);
-}
+/* @needs: VK_NEED_* bits; @programs: bit per VK_HOOK_* at which programs are asked. */
+bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs, uint64_t programs);
+/* The row for VK_HOOK_*; NULL: there is none. */
+const struct vk_hook *vk_hook_of_programs(unsigned int id);
 
 #endif

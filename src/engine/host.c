@@ -331,7 +331,7 @@ int vk_plan_hooks(uint32_t needs, const struct vk_host *host,
 			.why = h->why,
 		};
 
-		if (!vk_hook_wanted(h, needs) || (h->optional && !plan.available))
+		if (!vk_hook_wanted(h, needs, 0) || (h->optional && !plan.available))
 			continue;
 		if ((h->kind == VK_HOOK_DECIDES || h->kind == VK_HOOK_HEARS) &&
 		    m == VK_MECH_FMOD_RET)

@@ -183,6 +183,20 @@ static void put_again(int outer, uint32_t index)
 		bpf_map_update_elem(outer, &index, &fd, BPF_ANY);
 }
 
+void vk_grace(struct vk_engine *eng)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0)
+		return;
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++) {
+		uint32_t slot = (uint32_t)eng->bss->vk_instances[id].rule;
+
+		if (eng->rows[id].used && VK_SLOT_INDEX(slot)) {
+			put_again(outer_map(eng, VK_SLOT_CLASS(slot)), VK_SLOT_INDEX(slot));
+			return;
+		}
+	}
+}
+
 void vk_slot_release(struct vk_engine *eng, uint32_t slot)
 {
 	uint32_t index = VK_SLOT_INDEX(slot);

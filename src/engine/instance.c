@@ -369,6 +369,7 @@ static void remove_one(struct vk_engine *eng, uint32_t id)
 	uint32_t slot = vk_row_slot(vk_row_state(eng, id));
 
 	forget_mounts(eng, id);
+	vk_programs_drop(eng, id);
 	row->ended = vk_row_state(eng, id) == &row->state[1];
 	__atomic_store_n(&eng->bss->vk_instances[id].rule, 0, __ATOMIC_SEQ_CST);
 	row->used = 0;

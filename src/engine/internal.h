@@ -9,6 +9,7 @@
 #include "hooks.h"
 #include "host.h"
 #include "push.h"
+#include "vk_program.h"
 
 #define VK_PIN_ROOT VK_BPFFS "/vkernel"
 #define VK_STATE_ROOT "/run/vkernel"
@@ -77,6 +78,7 @@ struct vk_row_state {
  * @uid:      which user, then
  * @created:  vk_instance.created_ns, by which a parent whose id is used again is told from it
  * @parent_created: that of its parent
+ * @program_slot: where its programs are in the arrays; 0: it has none of its own
  * @state:    what is in force, and what was before or will be next
  *
  * Mapped shared; changed only under the lock. It decides which hooks stay attached and which
@@ -96,7 +98,8 @@ struct vk_row {
 	uint64_t created;
 	uint64_t parent_created;
 	struct vk_row_state state[2];
-	uint8_t reserved[VK_ROW_BYTES - 416];
+	uint32_t program_slot;
+	uint8_t reserved[VK_ROW_BYTES - 420];
 };
 _Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 
@@ -114,8 +117,12 @@ enum vk_pinned_map {
 	VK_MAP_CREATORS,
 	VK_MAP_EVENTS,
 	VK_MAP_CAUSES,
-	VK_MAP_COUNT,
+	VK_MAP_PROGRAMS,
+	VK_MAP_PATHS,
+	VK_MAP_HOOKS, /* vk_p_HOOK is at VK_MAP_HOOKS + VK_HOOK_HOOK - 1 */
+	VK_MAP_COUNT = VK_MAP_HOOKS + VK_HOOK_COUNT - 1,
 };
+#define VK_MAP_HOOK(id) (VK_MAP_HOOKS + (int)(id)-1)
 
 struct vk_engine {
 	bool writable;
@@ -124,6 +131,7 @@ struct vk_engine {
 	struct vkernel_bpf__bss *bss;
 	size_t bss_size;
 	struct vk_row *rows;
+	struct vk_program_row *programs;
 	enum vk_mechanism mechanism;
 	/* Slots filled by a change that is not in force yet. */
 	struct vk_reserved {
@@ -139,8 +147,20 @@ struct vk_engine {
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
 void vk_pins_remove(void);
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
-/* Attaches what @needs asks for and is not attached yet. */
+/* Attaches what @needs asks for and is not attached yet, */
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
+/* and hooks at which programs are asked. */
+int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t programs,
+			  struct vk_error *e);
+struct btf;
+/* All programs, none marked for loading, with our maps. Release with vkernel_bpf__destroy(). */
+int vk_skeleton_open(struct vk_engine *eng, enum vk_mechanism m, const struct btf *btf,
+		     struct vkernel_bpf **ret, struct vk_error *e);
+struct bpf_program;
+/* Makes a program of a DECIDES hook ready for loading under @m. */
+int vk_program_target(struct bpf_program *p, const struct vk_hook *h, enum vk_mechanism m,
+		      struct vk_error *e);
+int vk_skeleton_load(struct vkernel_bpf *s, struct vk_error *e);
 /* trim.c: removes what no instance needs any more, in the background. Events stay to be read. */
 void vk_trim(void);
 uint32_t vk_hooks_attached(void);
@@ -159,6 +179,8 @@ bool vk_slot_holds(struct vk_engine *eng, uint32_t slot, const struct vk_image *
 /* Frees the slot if no instance uses it; waits for programs that may still read it. */
 void vk_slot_release(struct vk_engine *eng, uint32_t slot);
 uint64_t vk_hash(const void *data, size_t len);
+/* Waits for all our programs that run now. */
+void vk_grace(struct vk_engine *eng);
 
 /* store.c: rows and texts */
 int vk_store_open(struct vk_engine *eng, struct vk_error *e);
@@ -319,6 +341,14 @@ int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
 /* The record of a process's leader. -ENOENT: it has none; -ESRCH: it has ended. */
 int vk_member_get(struct vk_engine *eng, int pidfd, struct vk_member *ret);
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state);
+
+/* program.c */
+/* Binds a new instance by the programs of those above it. */
+void vk_programs_inherit(struct vk_engine *eng, uint32_t id);
+/* Forgets the programs of an instance without members. */
+void vk_programs_drop(struct vk_engine *eng, uint32_t id);
+/* Bit per hook at which any instance asks programs; whether some want paths. */
+uint64_t vk_programs_asked(struct vk_engine *eng, bool *ret_paths);
 
 /* selftest.c: provokes one real denial. */
 int vk_selftest(struct vk_engine *eng, struct vk_error *e);

@@ -28,20 +28,24 @@
 
 #include "vkernel.skel.h"
 
-static const char *const map_names[VK_MAP_COUNT] = {
-	[VK_MAP_BSS] = "bss",
-	[VK_MAP_ROWS] = "vk_rows",
-	[VK_MAP_MEMBERS] = "vk_members",
-	[VK_MAP_SCRATCH] = "vk_scratch",
-	[VK_MAP_SMALL] = "vk_img_small",
-	[VK_MAP_MEDIUM] = "vk_img_medium",
-	[VK_MAP_LARGE] = "vk_img_large",
-	[VK_MAP_PLACES] = "vk_places",
-	[VK_MAP_ANCHORS] = "vk_anchors",
-	[VK_MAP_MOUNTED] = "vk_mounted",
-	[VK_MAP_CREATORS] = "vk_creators",
-	[VK_MAP_EVENTS] = "vk_events",
-	[VK_MAP_CAUSES] = "vk_causes",
+static const char *const map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
+						    [VK_MAP_ROWS] = "vk_rows",
+						    [VK_MAP_MEMBERS] = "vk_members",
+						    [VK_MAP_SCRATCH] = "vk_scratch",
+						    [VK_MAP_SMALL] = "vk_img_small",
+						    [VK_MAP_MEDIUM] = "vk_img_medium",
+						    [VK_MAP_LARGE] = "vk_img_large",
+						    [VK_MAP_PLACES] = "vk_places",
+						    [VK_MAP_ANCHORS] = "vk_anchors",
+						    [VK_MAP_MOUNTED] = "vk_mounted",
+						    [VK_MAP_CREATORS] = "vk_creators",
+						    [VK_MAP_EVENTS] = "vk_events",
+						    [VK_MAP_CAUSES] = "vk_causes",
+						    [VK_MAP_PROGRAMS] = "vk_programs",
+						    [VK_MAP_PATHS] = "vk_paths",
+#define X(hook, number, flags) [VK_MAP_HOOK(number)] = "vk_p_" #hook,
+						    VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
+#undef X
 };
 
 static void skeleton_freep(struct vkernel_bpf **s)
@@ -139,21 +143,35 @@ static bool is_attached(const struct vk_hook *h)
 	return access(path, F_OK) == 0;
 }
 
+int vk_program_target(struct bpf_program *p, const struct vk_hook *h, enum vk_mechanism m,
+		      struct vk_error *e)
+{
+	char function[80];
+
+	if ((h->kind != VK_HOOK_DECIDES && h->kind != VK_HOOK_HEARS) || m != VK_MECH_FMOD_RET)
+		return 0;
+	bpf_program__set_type(p, BPF_PROG_TYPE_TRACING);
+	bpf_program__set_expected_attach_type(p, h->kind == VK_HOOK_DECIDES ? BPF_MODIFY_RETURN :
+									      BPF_TRACE_FENTRY);
+	vk_hook_function(h, function, sizeof(function));
+	if (bpf_program__set_attach_target(p, 0, function) < 0)
+		return vk_error_set(e, EOPNOTSUPP, "cannot target %s", function);
+	return 0;
+}
+
 /* Marks for loading what @needs asks for and is not attached; returns how many. */
 static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const struct btf *btf,
-			   uint32_t needs, bool fresh, bool *chosen, __u64 *absent,
-			   struct vk_error *e)
+			   uint32_t needs, uint64_t programs, bool fresh, bool *chosen,
+			   __u64 *absent, struct vk_error *e)
 {
-	int n = 0;
+	int n = 0, r;
 
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		const struct vk_hook *h = &vk_hooks[i];
 		struct bpf_program *p = hook_program(s, h);
-		char function[80];
 
-		bpf_program__set_autoload(p, false);
 		chosen[i] = false;
-		if (!vk_hook_wanted(h, needs) || (!fresh && is_attached(h)))
+		if (!vk_hook_wanted(h, needs, programs) || (!fresh && is_attached(h)))
 			continue;
 		if (!vk_hook_available(h, m, btf)) {
 			if (h->optional) {
@@ -164,16 +182,9 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 					    "this kernel has no hook %s, which decides about: %s",
 					    h->lsm, h->why);
 		}
-		if ((h->kind == VK_HOOK_DECIDES || h->kind == VK_HOOK_HEARS) &&
-		    m == VK_MECH_FMOD_RET) {
-			bpf_program__set_type(p, BPF_PROG_TYPE_TRACING);
-			bpf_program__set_expected_attach_type(p, h->kind == VK_HOOK_DECIDES ?
-									 BPF_MODIFY_RETURN :
-									 BPF_TRACE_FENTRY);
-			vk_hook_function(h, function, sizeof(function));
-			if (bpf_program__set_attach_target(p, 0, function) < 0)
-				return vk_error_set(e, EOPNOTSUPP, "cannot target %s", function);
-		}
+		r = vk_program_target(p, h, m, e);
+		if (r < 0)
+			return r;
 		bpf_program__set_autoload(p, true);
 		chosen[i] = true;
 		n++;
@@ -222,7 +233,7 @@ static int attach_and_pin(struct vkernel_bpf *s, const char *root, const bool *c
 }
 
 /* Attaches what was loaded before; returns how many wanted programs are still to be loaded. */
-static int reattach(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+static int reattach(struct vk_engine *eng, uint32_t needs, uint64_t programs, struct vk_error *e)
 {
 	int missing = 0;
 
@@ -232,7 +243,7 @@ static int reattach(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 		char path[128];
 		int r;
 
-		if (!vk_hook_wanted(h, needs) || is_attached(h) ||
+		if (!vk_hook_wanted(h, needs, programs) || is_attached(h) ||
 		    eng->bss->vk_absent[i / 64] >> (i % 64) & 1)
 			continue;
 		snprintf(path, sizeof(path), VK_PIN_ROOT "/progs/%s", h->program);
@@ -248,7 +259,7 @@ static int reattach(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 	return missing;
 }
 
-static int load_skeleton(struct vkernel_bpf *s, struct vk_error *e)
+int vk_skeleton_load(struct vkernel_bpf *s, struct vk_error *e)
 {
 	int r = vkernel_bpf__load(s);
 
@@ -282,7 +293,7 @@ int vk_bpffs_ensure(struct vk_error *e)
 	return 0;
 }
 
-static const char *const pin_dirs[] = {"links", "progs", "maps"};
+static const char *const pin_dirs[] = {"links", "progs", "maps", "programs"};
 
 /* Removes a pin directory of ours, two levels deep. */
 static void remove_pins(const char *root)
@@ -344,6 +355,27 @@ static uint32_t kernel_dev(dev_t dev)
 	return (uint32_t)(((dev >> 8 & 0xfff) << 20) | (dev & 0xff) | (dev >> 12 & 0xfff00));
 }
 
+int vk_skeleton_open(struct vk_engine *eng, enum vk_mechanism m, const struct btf *btf,
+		     struct vkernel_bpf **ret, struct vk_error *e)
+{
+	_cleanup_skeleton_ struct vkernel_bpf *s = vkernel_bpf__open();
+	struct bpf_program *p;
+	int r;
+
+	if (!btf || !s)
+		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
+	r = set_constants(s, m, btf, e);
+	if (r < 0)
+		return r;
+	bpf_object__for_each_program(p, s->obj)
+		bpf_program__set_autoload(p, false);
+	for (int i = 0; eng && i < VK_MAP_COUNT; i++)
+		if (bpf_map__reuse_fd(skeleton_map(s, i), eng->maps[i]) < 0)
+			return vk_error_set(e, EPROTO, "map %s does not fit", map_names[i]);
+	*ret = vk_take_ptr(s);
+	return 0;
+}
+
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e)
 {
 	static const char root[] = VK_BPFFS "/vkernel_new";
@@ -358,16 +390,13 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	if (r < 0)
 		return r;
 	btf = btf__load_vmlinux_btf();
-	s = vkernel_bpf__open();
-	if (!btf || !s)
-		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
-	r = set_constants(s, host->mechanism, btf, e);
+	r = vk_skeleton_open(NULL, host->mechanism, btf, &s, e);
 	if (r < 0)
 		return r;
-	r = select_programs(s, host->mechanism, btf, 0, true, chosen, s->bss->vk_absent, e);
+	r = select_programs(s, host->mechanism, btf, 0, 0, true, chosen, s->bss->vk_absent, e);
 	if (r < 0)
 		return r;
-	r = load_skeleton(s, e);
+	r = vk_skeleton_load(s, e);
 	if (r < 0)
 		return r;
 	r = make_pin_dirs(root, e);
@@ -434,9 +463,16 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 		eng->rows = NULL;
 		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
 	}
+	eng->programs = mmap(NULL, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS,
+			     PROT_READ | PROT_WRITE, MAP_SHARED, eng->maps[VK_MAP_PROGRAMS], 0);
+	if (eng->programs == MAP_FAILED) {
+		eng->programs = NULL;
+		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
+	}
 	/* Children have no use for them, and copying their page tables takes milliseconds. */
 	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
 	madvise(eng->rows, sizeof(struct vk_row) * VK_INSTANCES, MADV_DONTFORK);
+	madvise(eng->programs, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS, MADV_DONTFORK);
 	if (eng->bss->vk_abi != VK_KERN_ABI)
 		return vk_error_set(e, EPROTO,
 				    "the pins in %s belong to another version of vkernel",
@@ -489,29 +525,25 @@ static bool moves_watched(void)
 	       access(VK_PIN_ROOT "/links/vk_move_leave", F_OK) == 0;
 }
 
-static int attach_needed(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
+static int attach_needed(struct vk_engine *eng, uint32_t needs, uint64_t programs,
+			 struct vk_error *e)
 {
 	_cleanup_skeleton_ struct vkernel_bpf *s = NULL;
 	_cleanup_btf_ struct btf *btf = NULL;
 	bool chosen[128];
-	int r = reattach(eng, needs, e);
+	int r = reattach(eng, needs, programs, e);
 
 	if (r <= 0)
 		return r;
 	btf = btf__load_vmlinux_btf();
-	s = vkernel_bpf__open();
-	if (!btf || !s)
-		return vk_error_set(e, ENOMEM, "cannot prepare the programs");
-	r = set_constants(s, eng->mechanism, btf, e);
+	r = vk_skeleton_open(eng, eng->mechanism, btf, &s, e);
 	if (r < 0)
 		return r;
-	r = select_programs(s, eng->mechanism, btf, needs, false, chosen, eng->bss->vk_absent, e);
+	r = select_programs(s, eng->mechanism, btf, needs, programs, false, chosen,
+			    eng->bss->vk_absent, e);
 	if (r <= 0)
 		return r;
-	for (int m = 0; m < VK_MAP_COUNT; m++)
-		if (bpf_map__reuse_fd(skeleton_map(s, m), eng->maps[m]) < 0)
-			return vk_error_set(e, EPROTO, "map %s does not fit", map_names[m]);
-	r = load_skeleton(s, e);
+	r = vk_skeleton_load(s, e);
 	if (r < 0)
 		return r;
 	return attach_and_pin(s, VK_PIN_ROOT, chosen, e);
@@ -519,8 +551,14 @@ static int attach_needed(struct vk_engine *eng, uint32_t needs, struct vk_error 
 
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 {
+	return vk_hooks_ensure_asked(eng, needs, 0, e);
+}
+
+int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t programs,
+			  struct vk_error *e)
+{
 	bool watched = moves_watched();
-	int r = attach_needed(eng, needs, e);
+	int r = attach_needed(eng, needs, programs, e);
 
 	if (r == 0 && !watched && moves_watched())
 		settle_moves(eng);

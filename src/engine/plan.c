@@ -432,6 +432,7 @@ static int new_instance(struct vk_plan *p, struct vk_engine *eng, uint32_t text,
 	if (item->parent)
 		inst->mntns = eng->bss->vk_instances[item->parent].mntns;
 	inst->flags = VK_I_LIVE;
+	vk_programs_inherit(eng, item->id);
 	eng->bss->vk_last_id = item->id;
 	if (item->id > eng->bss->vk_top_id)
 		eng->bss->vk_top_id = item->id;

@@ -30,4 +30,55 @@ void vk_program_close_maps(struct vk_linked *p);
  */
 int vk_program_dry_load(struct vk_linked *p, struct vk_dry *ret, struct vk_error *e);
 
+struct vk_engine;
+struct vkernel_bpf;
+
+#define VK_PROGRAMS_OWN 32 /* programs of one instance */
+/* The programs of one instance by their order, appended to @ids; returns the new number. */
+size_t vk_programs_own(struct vk_engine *eng, uint32_t vki, uint32_t *ids, size_t n, size_t room);
+/* Whether @vki is @above or below it. */
+bool vk_instance_is_within(struct vk_engine *eng, uint32_t vki, uint32_t above);
+
+/**
+ * struct vk_carriers - carriers ready to be spliced
+ * @hooks: bit per VK_HOOK_* that this kernel has
+ */
+struct vk_carriers {
+	struct vkernel_bpf *skeleton;
+	uint64_t hooks;
+};
+int vk_carriers_load(struct vk_engine *eng, uint64_t hooks, struct vk_carriers *c,
+		     struct vk_error *e);
+void vk_carriers_free(struct vk_carriers *c);
+/* Loads @chain behind the carrier of @hook; returns a descriptor. */
+int vk_carriers_splice(struct vk_engine *eng, const struct vk_carriers *c, unsigned int hook,
+		       const struct vk_chained *chain, size_t n, uint32_t wants,
+		       struct vk_error *e);
+
+/* ---- rows, image files and pins of maps: program_store.c ---- */
+
+/**
+ * struct vk_stored - a program or helper taken out of the store
+ * @linked: with the descriptors of its maps, and its helpers
+ */
+struct vk_stored {
+	struct vk_program_image *img;
+	struct vk_linked linked;
+	struct vk_stored *helpers[VK_PROGRAM_IMPORTS];
+};
+/* -EBADMSG: the file is not what was checked. */
+int vk_stored_get(struct vk_engine *eng, uint32_t id, struct vk_stored **ret, struct vk_error *e);
+void vk_stored_free(struct vk_stored *s);
+/* Writes the image, pins the maps and fills the row, of which the caller has set the rest. */
+int vk_stored_put(struct vk_engine *eng, uint32_t id, const struct vk_linked *p,
+		  struct vk_error *e);
+void vk_stored_remove(struct vk_engine *eng, uint32_t id);
+/* Finds the helpers that an image calls. The linked image borrows what @ret holds. */
+int vk_stored_link(struct vk_engine *eng, struct vk_linked *p, struct vk_stored **helpers,
+		   uint16_t *ids, struct vk_error *e);
+uint32_t vk_program_find(struct vk_engine *eng, uint32_t vki, uint32_t flags, const char *name);
+uint32_t vk_program_free_id(struct vk_engine *eng);
+/* Descriptor of a pinned map, by its number. */
+int vk_program_open_map(uint32_t id, uint32_t index);
+
 #endif

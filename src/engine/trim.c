@@ -26,8 +26,9 @@
 /* Detaches one hook that no instance needs. False: there is none. */
 static bool trim_hook(struct vk_engine *eng)
 {
-	uint32_t needs = 0;
-	bool any = false;
+	bool any = false, paths;
+	uint64_t programs = vk_programs_asked(eng, &paths);
+	uint32_t needs = paths ? VK_NEED_MOUNT : 0;
 
 	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (eng->rows[id].used) {
@@ -39,7 +40,7 @@ static bool trim_hook(struct vk_engine *eng)
 		char path[128];
 
 		if (vk_hooks[i].kind == VK_HOOK_ITERATES ||
-		    (any && vk_hook_wanted(&vk_hooks[i], needs)))
+		    (any && vk_hook_wanted(&vk_hooks[i], needs, programs)))
 			continue;
 		snprintf(path, sizeof(path), VK_PIN_ROOT "/links/%s", vk_hooks[i].program);
 		if (unlink(path) == 0)

@@ -158,7 +158,7 @@ static int check_entries(const struct vk_program_image *img, struct vk_error *e)
 	uint64_t seen = 0;
 
 	for (uint32_t i = 0; i < img->entries.count; i++, entry++) {
-		if (entry->hook == 0 || entry->hook >= VK_HOOK_COUNT)
+		if (!vk_program_hook_ok(entry->hook))
 			return refuse(e, "entry %u is for hook %u, which does not exist", i,
 				      entry->hook);
 		if (seen >> entry->hook & 1)

@@ -375,7 +375,9 @@ static int collect_entries(struct flatten *f)
 			return fail(f, EINVAL, "there is no hook \"%s\"",
 				    s->name + strlen(POLICY_PREFIX));
 		fn = function_at(f, s->base);
-		if (fn < 0 || f->n_entries == VK_PROGRAM_ENTRIES)
+		if (f->n_entries == VK_PROGRAM_ENTRIES)
+			return fail(f, E2BIG, "more than %u policies", VK_PROGRAM_ENTRIES);
+		if (fn < 0)
 			return fail(f, EINVAL, "section %s holds no policy", s->name);
 		f->entries[f->n_entries].hook = (uint16_t)hook;
 		f->entries[f->n_entries++].function = (uint32_t)fn;

@@ -10,7 +10,7 @@ static const struct {
 	unsigned int flags;
 } hooks[] = {
 #define X(hook, number, flags) [number] = {#hook, flags},
-	VK_PROGRAM_HOOKS(X)
+	VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
 #undef X
 };
 
@@ -79,10 +79,15 @@ const char *vk_program_hook_name(unsigned int hook)
 	return hook < VK_HOOK_COUNT ? hooks[hook].name : NULL;
 }
 
+bool vk_program_hook_ok(unsigned int hook)
+{
+	return hook < VK_HOOK_file_ioctl_compat && hooks[hook].name;
+}
+
 unsigned int vk_program_hook_id(const char *name)
 {
 	for (unsigned int i = 1; i < VK_HOOK_COUNT; i++)
-		if (hooks[i].name && strcmp(hooks[i].name, name) == 0)
+		if (vk_program_hook_ok(i) && strcmp(hooks[i].name, name) == 0)
 			return i;
 	return 0;
 }

@@ -44,6 +44,8 @@ uint64_t vk_program_map_bytes(const struct vk_program_map *map);
 uint64_t vk_program_memory(const struct vk_program_image *img);
 /* "file_open"; NULL: no such hook. */
 const char *vk_program_hook_name(unsigned int hook);
+/* Whether programs may be for it. */
+bool vk_program_hook_ok(unsigned int hook);
 /* 0: no hook has this name. */
 unsigned int vk_program_hook_id(const char *name);
 bool vk_program_hook_has_path(unsigned int hook);
@@ -99,7 +101,6 @@ int vk_code_place(struct vk_code *c, struct vk_linked *p, uint32_t fn, uint32_t 
  */
 #define VK_MARK_CHAIN 0x766b6368u
 #define VK_MARK_WANTS 0x766b7774u
-#define VK_CHAIN_AUDIT 0x40000000u
 #define VK_CHAIN_MAX 64 /* programs of one hook, those of the instances above included */
 
 /**

@@ -10,6 +10,8 @@ setup() {
 page_of() { # command
 	case $1 in
 	"policy "*) echo "$top/man/vkernel-policy.1" ;;
+	"program "*) echo "$top/man/vkernel-program.1" ;;
+	"helper "*) echo "$top/man/vkernel-helper.1" ;;
 	*) echo "$top/man/vkernel-$1.1" ;;
 	esac
 }
@@ -52,7 +54,7 @@ page_of() { # command
 
 @test "bash completion knows every command and option" {
 	for command in "${commands[@]}"; do
-		grep -qw "${command#policy }" "$top/completion/vkernel.bash"
+		grep -qw "${command#* }" "$top/completion/vkernel.bash"
 		for option in $(options_of "$command"); do
 			grep -qF -- "$option" "$top/completion/vkernel.bash" ||
 				{ echo "$command $option" && false; }
@@ -62,7 +64,7 @@ page_of() { # command
 
 @test "zsh completion knows every command and option" {
 	for command in "${commands[@]}"; do
-		grep -qF "'${command#policy }:" "$top/completion/_vkernel"
+		grep -qF "'${command#* }:" "$top/completion/_vkernel"
 		for option in $(options_of "$command"); do
 			[ "$option" = --help ] || grep -qF -- "$option" "$top/completion/_vkernel" ||
 				{ echo "$command $option" && false; }

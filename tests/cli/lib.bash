@@ -10,6 +10,8 @@ export LC_ALL=C.UTF-8 NO_COLOR=1
 unset VKERNEL_POLICY_PATH
 
 commands=(check run attach ps show events why stats update mode mitigate rm push pop setup gc
+	"program push" "program pop" "program ls" "program show" "program stats" "program map" "program mode"
+	"helper add" "helper ls" "helper rm" "policy build"
 	"policy check" "policy plan" "policy list" "policy show" "policy import" "policy export" "policy groups")
 
 # The status and the whole output, which bats prints when a test fails.

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ask.h - from a hook's own check to the policy programs of the instance.
+ *
+ * What the rules allow, programs may still deny. A hook program is written as
+ *
+ *	SEC("lsm/socket_listen")
+ *	int VK_HOOK(vk_listen, socket_listen, none, struct socket *sock, int backlog) { ... }
+ *
+ * where its body is the check by rules. If that allows, and if the instance has programs at this
+ * hook, all of them together are one program in vk_p_HOOK, and are jumped to; what comes after the
+ * jump only runs if there was nothing to jump to, which must not happen, so it denies.
+ *
+ * The third word says where the path is in the hook's arguments, for programs that want it: its
+ * name is built before, because that takes loops, which the spliced programs cannot have.
+ */
+#ifndef VK_BPF_ASK_H
+#define VK_BPF_ASK_H
+
+/* Copies the name in scratch, of class @class, into the event of the task. */
+static __always_inline bool vk_copy_path(struct vk_call *c, u32 class)
+{
+	struct vk_policy_event *ev;
+	struct vk_scratch *s;
+	u64 len;
+
+	if (class == VK_NAME_LOST)
+		return false;
+	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
+	ev = bpf_task_storage_get(&vk_paths, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!s || !ev || s->off > VK_PATH)
+		return false;
+	ev->path_kind = class;
+	len = class == VK_NAME_ANON ? 0 : VK_PATH - s->off;
+	if (len >= VK_EVENT_PATH_BYTES)
+		return false;
+	if (len == 0 && class != VK_NAME_ANON) {
+		ev->path[0] = '/';
+		ev->path[1] = 0;
+		ev->path_len = 1;
+		return true;
+	}
+	ev->path_len = len;
+	asm volatile("" : "+r"(len));
+	len &= VK_EVENT_PATH_BYTES - 1;
+	ev->path[len] = 0;
+	if (len == 0)
+		return true;
+	return bpf_probe_read_kernel(ev->path, len, &s->buf[s->off & (VK_PATH - 1)]) == 0;
+}
+
+/*
+ * Leaves the name in the event of the task. False: there is none, or it does not fit; the caller
+ * denies, as a program that wants the path would decide about something else.
+ */
+static __noinline bool vk_leave_path(struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return false; /* a member when it was asked for its programs */
+	return vk_copy_path(&c, vk_build_name(&c, dentry, mnt));
+}
+
+/* The same for a file that is mapped: of one underneath an overlay's, the overlay's own. */
+static __noinline bool vk_leave_mapped(struct file *file)
+{
+	struct vk_call c;
+
+	if (!vk_begin(&c))
+		return false; /* as above */
+	return vk_copy_path(&c, vk_build_mapped(&c, file));
+}
+
+/* For hooks whose arguments have no path now: programs see that there is none. */
+static __noinline bool vk_leave_no_path(void)
+{
+	struct vk_policy_event *ev = bpf_task_storage_get(&vk_paths, bpf_get_current_task_btf(),
+							  NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!ev)
+		return false;
+	ev->path_kind = VK_PATH_NONE;
+	ev->path_len = 0;
+	ev->path[0] = 0;
+	return true;
+}
+
+/* Where the path is, by kind of hook. */
+#define vk_path_none(ctx) true
+
+static __always_inline bool vk_path_file(unsigned long long *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file = (void *)ctx[0];
+
+	/* The file underneath an overlay's, opened by overlayfs: its carrier does not ask. */
+	if (task->cred != task->real_cred && vk_mount_is_private(file->f_path.mnt))
+		return vk_leave_no_path();
+	return vk_leave_path(file->f_path.dentry, file->f_path.mnt);
+}
+
+/* A file that may be NULL, which the verifier of some kernels does not know. */
+static __always_inline bool vk_path_mapped(unsigned long long *ctx)
+{
+	struct file *file = (void *)ctx[0];
+	u64 given = 0;
+
+	bpf_probe_read_kernel(&given, sizeof(given), &file);
+	if (!file || !given)
+		return vk_leave_no_path();
+	return vk_leave_mapped(file);
+}
+
+static __always_inline bool vk_path_vma(unsigned long long *ctx)
+{
+	struct file *file = ((struct vm_area_struct *)ctx[0])->vm_file;
+
+	if (!file)
+		return vk_leave_no_path();
+	return vk_leave_mapped(file);
+}
+
+static __always_inline bool vk_path_bprm(unsigned long long *ctx)
+{
+	struct file *file = ((struct linux_binprm *)ctx[0])->file;
+
+	return vk_leave_path(file->f_path.dentry, file->f_path.mnt);
+}
+
+/* (path) */
+static __always_inline bool vk_path_path(unsigned long long *ctx)
+{
+	const struct path *path = (void *)ctx[0];
+
+	return vk_leave_path(path->dentry, path->mnt);
+}
+
+/* (directory, dentry, ...), and rename's (old directory, old dentry, ...) */
+static __always_inline bool vk_path_name(unsigned long long *ctx)
+{
+	const struct path *dir = (void *)ctx[0];
+
+	return vk_leave_path((struct dentry *)ctx[1], dir->mnt);
+}
+
+/* (old dentry, new directory, new dentry) */
+static __always_inline bool vk_path_link(unsigned long long *ctx)
+{
+	const struct path *dir = (void *)ctx[1];
+
+	return vk_leave_path((struct dentry *)ctx[0], dir->mnt);
+}
+
+/* (name, path, ...), (from, to) */
+static __always_inline bool vk_path_second(unsigned long long *ctx)
+{
+	const struct path *path = (void *)ctx[1];
+
+	return vk_leave_path(path->dentry, path->mnt);
+}
+
+static __always_inline bool vk_path_mount(unsigned long long *ctx)
+{
+	struct vfsmount *mnt = (void *)ctx[0];
+
+	return vk_leave_path(mnt->mnt_root, mnt);
+}
+
+static __always_inline bool vk_path_peer(struct sock *other)
+{
+	struct unix_sock *peer;
+	struct dentry *dentry;
+
+	if (!other)
+		return false;
+	peer = bpf_skc_to_unix_sock(other);
+	if (!peer)
+		return vk_leave_no_path();
+	dentry = peer->path.dentry;
+	if (!dentry)
+		return vk_leave_no_path();
+	return vk_leave_path(dentry, peer->path.mnt);
+}
+
+static __always_inline bool vk_path_stream(unsigned long long *ctx)
+{
+	return vk_path_peer((struct sock *)ctx[1]);
+}
+
+static __always_inline bool vk_path_dgram(unsigned long long *ctx)
+{
+	return vk_path_peer(((struct socket *)ctx[1])->sk);
+}
+
+/* vk_instance.programs of the current task if it asks programs at @hook, else 0. */
+static __always_inline u64 vk_programs_at(u32 hook, u64 *ret_paths)
+{
+	struct vk_instance *inst;
+	u64 programs;
+	u32 place;
+
+	if (!(vk_read_once(vk_asked) >> hook & 1))
+		return 0; /* nobody has programs here */
+	place = vk_current_place(bpf_get_current_task_btf());
+	if (!place)
+		return 0; /* not a member */
+	inst = vk_instance_placed(place);
+	programs = vk_read_once(inst->programs);
+	if (!(programs >> hook & 1))
+		return 0; /* its instance has none here */
+	*ret_paths = inst->paths;
+	return programs;
+}
+
+/* "No opinion", as 0 means "done" there; the security_* function takes 0 for it. */
+#define VK_PRCTL_ALLOWED (vk_fmod ? 0 : -ENOSYS)
+
+/* What a hook returns to allow: 0, but for task_prctl, where that means "done". */
+#define VK_ASK(hook, where, allowed)                                                               \
+	({                                                                                         \
+		u64 paths, programs = vk_programs_at(VK_HOOK_##hook, &paths);                      \
+                                                                                                   \
+		if (!programs)                                                                     \
+			return allowed; /* allow: the rules do, and there is no program */         \
+		if (paths >> VK_HOOK_##hook & 1 && !vk_path_##where(ctx))                          \
+			return -EACCES; /* deny: no path to decide by */                           \
+		bpf_tail_call(ctx, &vk_p_##hook, programs >> VK_PROGRAMS_AT);                      \
+		return -EPERM; /* deny: the programs are not where they must be */                 \
+	})
+
+#define VK_HOOK_ALLOWING(name, hook, where, allowed, args...)                                      \
+	name(unsigned long long *ctx);                                                             \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
+	int name(unsigned long long *ctx)                                                          \
+	{                                                                                          \
+		_Pragma("GCC diagnostic push")                                                     \
+			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") int r =             \
+				____##name(___bpf_ctx_cast(args));                                 \
+		_Pragma("GCC diagnostic pop") if (r) return r; /* deny: the rules do */            \
+		VK_ASK(hook, where, allowed);                                                      \
+	}                                                                                          \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args)
+
+#define VK_HOOK(name, hook, where, args...) VK_HOOK_ALLOWING(name, hook, where, 0, ##args)
+
+#endif

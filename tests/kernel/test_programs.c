@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Policy programs in force: they deny, and nothing gets around them. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "program_ops.h"
+#include "push_program.h"
+
+#define NOTHING "files: {default: allow}"
+
+/* In a member's child, so that nothing that it does to itself stays. */
+struct attempt {
+	const struct program_op *op;
+	int result;
+};
+
+static struct attempt *shared;
+
+static void try_op(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->result = a->op->run();
+}
+
+/* The result of the operation for a new member. */
+static int as_member(const struct program_op *op)
+{
+	if (!shared)
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared->op = op;
+	shared->result = -1;
+	live_run(try_op, shared);
+	return shared->result;
+}
+
+static int open_as_member(void)
+{
+	return as_member(&program_ops[0]);
+}
+
+static void prepare_ops(void)
+{
+	live_file(LIVE_DIR "/ops/file", "text");
+	live_dir(LIVE_DIR "/mnt");
+}
+
+/* The number of the map "bss" of the program, and its contents. */
+static uint32_t read_bss(uint32_t id, void *value)
+{
+	struct vk_program_image *img = NULL;
+	struct vk_error e = {0};
+	uint32_t zero = 0, map = 0;
+
+	if (!live_ok(vk_program_image_of(live.eng, id, &img, &e), &e))
+		tap_abort();
+	while (map < img->maps.count && strcmp(vk_program_maps(img)[map].name, "bss") != 0)
+		map++;
+	free(img);
+	live_ok(vk_program_map_get(live.eng, id, map, &zero, value, &e), &e);
+	return map;
+}
+
+static int one_id(const struct vk_program_info *info, void *data)
+{
+	*(uint32_t *)data = info->id;
+	return 0;
+}
+
+static struct vk_program_row row_of(uint32_t *ret_id);
+static int one_row(const struct vk_program_info *info, void *data)
+{
+	*(struct vk_program_row *)data = info->row;
+	return 0;
+}
+
+static struct vk_program_row row_of(uint32_t *ret_id)
+{
+	struct vk_program_row row = {0};
+	struct vk_error e = {0};
+
+	live_ok(vk_program_list(live.eng, live.name, 0, one_row, &row, &e), &e);
+	if (ret_id)
+		vk_program_list(live.eng, live.name, 0, one_id, ret_id, &e);
+	return row;
+}
+
+LIVE_TEST_WITHIN(one_program_denies, 120)
+{
+	prepare_ops();
+	live_policy(NOTHING);
+	CHECK_EQ(open_as_member(), 0);
+	CHECK_EQ(push_image(image_returning("p", VK_HOOK_file_open, -EDQUOT), 0), 0);
+	CHECK_EQ(open_as_member(), EDQUOT);
+	/* Whoever is no member is not asked. */
+	CHECK_EQ(live_open(LIVE_DIR "/ops/file", O_RDONLY), 0);
+	CHECK_EQ(row_of(NULL).denied, 1);
+	pop_program("p");
+	CHECK_EQ(open_as_member(), 0);
+}
+
+/* struct in every_hook.bpf.c */
+struct every_hook {
+	uint32_t which, pad;
+	uint64_t asked[64];
+};
+
+static void set_which(uint32_t id, unsigned int hook)
+{
+	struct every_hook *v = calloc(1, 4096);
+	struct vk_error e = {0};
+	uint32_t zero = 0, map = read_bss(id, v);
+
+	v->which = hook;
+	live_ok(vk_program_map_set(live.eng, id, map, &zero, v, &e), &e);
+	free(v);
+}
+
+/* At every hook: it is asked, its denial reaches the caller, and the rest is let through. */
+LIVE_TEST_WITHIN(every_hook, 300)
+{
+	uint32_t id = 0;
+
+	prepare_ops();
+	live_policy(NOTHING);
+	push_object("every_hook.bpf.o", "every");
+	row_of(&id);
+	for (size_t i = 0; i < n_program_ops; i++) {
+		const struct program_op *op = &program_ops[i];
+		const char *name = vk_program_hook_name(op->hook);
+		struct every_hook *v = calloc(1, 4096);
+		uint64_t before = row_of(NULL).denied;
+		int r;
+
+		set_which(id, op->hook);
+		r = as_member(op);
+		if (r != EDQUOT && r != VK_UNSEEN)
+			FAIL("%s: %d, not denied", name, r);
+		if (row_of(NULL).denied == before)
+			FAIL("%s: no denial was counted", name);
+		set_which(id, 0);
+		r = as_member(op);
+		if (r == EDQUOT)
+			FAIL("%s: denied, and no program says so", name);
+		read_bss(id, v);
+		if (!v->asked[op->hook])
+			FAIL("%s: was not asked", name);
+		free(v);
+	}
+}
+
+/* 16 programs, of which one denies, in every position; an audit program lets through. */
+LIVE_TEST_WITHIN(stacked, 300)
+{
+	char name[16];
+
+	prepare_ops();
+	live_policy(NOTHING);
+	for (int i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		ASSERT(push_image(image_returning(name, VK_HOOK_file_open, 0), 0) == 0);
+	}
+	CHECK_EQ(open_as_member(), 0);
+	for (int i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		CHECK_EQ(push_image(image_returning(name, VK_HOOK_file_open, -EDQUOT),
+				    VK_PUSH_REPLACE),
+			 0);
+		CHECK_EQ(open_as_member(), EDQUOT);
+		CHECK_EQ(push_image(image_returning(name, VK_HOOK_file_open, -EDQUOT),
+				    VK_PUSH_REPLACE | VK_PUSH_AUDIT),
+			 0);
+		CHECK_EQ(open_as_member(), 0);
+	}
+}
+
+/* What a program cannot do: allow what another denies, or return something else than an errno. */
+LIVE_TEST_WITHIN(results, 200)
+{
+	static const struct {
+		int result, want;
+	} rows[] = {{1, EPERM},	   {-1, EPERM},	  {-EACCES, EACCES}, {-133, 133},
+		    {-134, EPERM}, {-512, EPERM}, {INT32_MIN, EPERM}};
+
+	prepare_ops();
+	live_policy("files: {default: allow, rules: [{deny: [write], path: " LIVE_DIR "/ops/**}]}");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CHECK_EQ(push_image(image_returning("p", VK_HOOK_file_open, rows[i].result),
+				    VK_PUSH_REPLACE),
+			 0);
+		CHECK_EQ(open_as_member(), rows[i].want);
+	}
+}
+
+struct load {
+	atomic_bool stop;
+	atomic_ulong opens, passed;
+};
+
+static void open_for_ever(void *arg)
+{
+	struct load *l = arg;
+
+	while (!l->stop) {
+		int fd = open(LIVE_DIR "/ops/file", O_RDONLY | O_CLOEXEC);
+
+		l->opens++;
+		if (fd >= 0) {
+			l->passed++;
+			close(fd);
+		}
+	}
+}
+
+/* While a denying program is replaced by others that deny, not one open passes. */
+LIVE_TEST_WITHIN(replaced_under_load, 200)
+{
+	struct load *l =
+		mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct live_member m;
+	unsigned long before;
+
+	prepare_ops();
+	live_policy(NOTHING);
+	ASSERT(push_image(image_returning("p", VK_HOOK_file_open, -EDQUOT), 0) == 0);
+	m = live_fork(open_for_ever, l);
+	live_attach(&m);
+	live_go(&m);
+	while (l->opens < 100)
+		usleep(1000);
+	for (int i = 0; i < 5; i++) {
+		before = l->opens;
+		CHECK_EQ(push_image(image_returning("p", VK_HOOK_file_open, -EDQUOT - i),
+				    VK_PUSH_REPLACE),
+			 0);
+		CHECK_EQ(push_image(image_returning("q", VK_HOOK_file_open, 0), VK_PUSH_REPLACE),
+			 0);
+		CHECK_EQ(
+			push_image(image_returning("r", VK_HOOK_socket_create, 0), VK_PUSH_REPLACE),
+			0);
+		pop_program("r");
+		while (l->opens == before)
+			usleep(1000);
+	}
+	l->stop = true;
+	live_wait(&m);
+	CHECK_EQ(l->passed, 0);
+	printf("# %lu opens were denied meanwhile\n", l->opens);
+}
+
+/* Programs bind the instances below, made before or after, with programs of their own or without. */
+LIVE_TEST_WITHIN(instances_below, 200)
+{
+	_cleanup_policy_ struct vk_policy *policy = live_parse(NOTHING);
+	const struct vk_policy *layers[] = {policy};
+	struct vk_error e = {0};
+	char above[65], below[65];
+	uint32_t id, child = 0;
+
+	prepare_ops();
+	live_policy(NOTHING);
+	ASSERT(push_image(image_returning("p", VK_HOOK_file_open, -EDQUOT), 0) == 0);
+	memcpy(above, live.name, sizeof(above));
+	snprintf(below, sizeof(below), "below-%d", getpid());
+	id = live.id;
+	if (!live_ok(vk_instance_create_below(live.eng, below, above, layers, 1, &child, &e), &e))
+		tap_abort();
+	live.id = child;
+	CHECK_EQ(open_as_member(), EDQUOT);
+	/* Its own program changes nothing about that. */
+	memcpy(live.name, below, sizeof(below));
+	CHECK_EQ(push_image(image_returning("q", VK_HOOK_file_open, 0), 0), 0);
+	CHECK_EQ(open_as_member(), EDQUOT);
+	memcpy(live.name, above, sizeof(above));
+	pop_program("p");
+	CHECK_EQ(open_as_member(), 0);
+	CHECK_EQ(push_image(image_returning("p", VK_HOOK_file_open, -EACCES), 0), 0);
+	CHECK_EQ(open_as_member(), EACCES);
+	/* That of the one below does not bind upwards. */
+	pop_program("p");
+	memcpy(live.name, below, sizeof(below));
+	CHECK_EQ(push_image(image_returning("q", VK_HOOK_file_open, -EDQUOT), VK_PUSH_REPLACE), 0);
+	CHECK_EQ(open_as_member(), EDQUOT);
+	memcpy(live.name, above, sizeof(above));
+	live.id = id;
+	CHECK_EQ(open_as_member(), 0);
+	live_ok(vk_instance_remove(live.eng, below, true, &e), &e);
+}
+
+/* ---- dynamic helpers ---- */
+
+static int open_thrice(void)
+{
+	int r = 0;
+
+	for (int i = 0; i < 3 && !r; i++)
+		r = program_ops[0].run();
+	return r;
+}
+
+static int add_helper(const char *name)
+{
+	struct vk_program_image *img;
+	struct vk_error e = {0};
+	char relative[128];
+	uint32_t id;
+	int r;
+
+	snprintf(relative, sizeof(relative), "../../examples/helpers/%s.bpf.o", name);
+	img = read_object(relative, name);
+	r = vk_helper_add(live.eng, img, img->size, &id, &e);
+	free(img);
+	return r;
+}
+
+LIVE_TEST_WITHIN(helpers, 200)
+{
+	static const struct program_op thrice = {0, open_thrice};
+	struct vk_program_import *import;
+	struct vk_program_image *img;
+	struct vk_error e = {0};
+
+	prepare_ops();
+	live_policy(NOTHING);
+	/* Not there; of another type; of another hash. */
+	CHECK_EQ(push_image(read_object("calls_helper.bpf.o", "p"), 0), -ENOENT);
+	CHECK_EQ(add_helper("count"), 0);
+	CHECK_EQ(add_helper("count"), -EEXIST);
+	CHECK_EQ(add_helper("rate_limit"), 0);
+	img = read_object("calls_helper.bpf.o", "p");
+	import = (void *)((uint8_t *)img + img->imports.offset);
+	strcpy(import->type, "long(__u32 key)");
+	CHECK_EQ(push_image(img, 0), -EINVAL);
+	img = read_object("calls_helper.bpf.o", "p");
+	import = (void *)((uint8_t *)img + img->imports.offset);
+	import->pinned = 1;
+	CHECK_EQ(push_image(img, 0), -EPERM);
+
+	CHECK_EQ(push_image(read_object("calls_helper.bpf.o", "p"), 0), 0);
+	CHECK_EQ(as_member(&thrice), EDQUOT);
+	/* In use, and not. */
+	CHECK_EQ(vk_helper_remove(live.eng, "count", &e), -EBUSY);
+	e = (struct vk_error){0};
+	CHECK_EQ(vk_helper_remove(live.eng, "rate_limit", &e), 0);
+	pop_program("p");
+	CHECK_EQ(as_member(&thrice), 0);
+	CHECK_EQ(vk_helper_remove(live.eng, "count", &e), 0);
+}
+
+/* ---- the examples ---- */
+
+static int exec_written(void)
+{
+	int fd = open(LIVE_DIR "/ops/tool", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	static const char script[] = "#!/bin/sh\nexit 0\n";
+	int status;
+	pid_t pid;
+
+	if (fd < 0 || write(fd, script, sizeof(script) - 1) < 0)
+		return -1;
+	close(fd);
+	pid = fork();
+	if (pid == 0) {
+		execl(LIVE_DIR "/ops/tool", "tool", NULL);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int exec_old(void)
+{
+	return program_ops[1].run();
+}
+
+LIVE_TEST_WITHIN(example_no_exec_of_written, 120)
+{
+	static const struct program_op written = {0, exec_written}, old = {0, exec_old};
+
+	prepare_ops();
+	live_policy(NOTHING);
+	push_example("no-exec-of-written");
+	CHECK_EQ(as_member(&old), 0);
+	CHECK_EQ(as_member(&written), EACCES);
+	pop_program(NULL);
+	CHECK_EQ(as_member(&written), 0);
+}
+
+static int read_secret(void)
+{
+	return live_open("/run/secrets/key", O_RDONLY);
+}
+
+static int send_something(void)
+{
+	return program_ops[24].run();
+}
+
+LIVE_TEST_WITHIN(example_no_secrets_after_send, 120)
+{
+	static const struct program_op secret = {0, read_secret}, send_ = {0, send_something};
+
+	live_file("/run/secrets/key", "x");
+	prepare_ops();
+	live_policy(NOTHING);
+	push_example("no-secrets-after-send");
+	CHECK_EQ(as_member(&secret), 0);
+	CHECK_EQ(as_member(&send_), 0);
+	CHECK_EQ(as_member(&secret), EACCES);
+	CHECK_EQ(open_as_member(), 0);
+	live_clean("/run/secrets");
+}
+
+static int connect_often(void)
+{
+	for (int i = 0; i < 100; i++) {
+		int r = program_ops[21].run();
+
+		if (r)
+			return r == EAGAIN ? 1000 + i : r;
+	}
+	return 0;
+}
+
+LIVE_TEST_WITHIN(example_rate_limit_connect, 120)
+{
+	static const struct program_op often = {0, connect_often};
+	int r;
+
+	live_policy(NOTHING);
+	push_example("rate-limit-connect");
+	r = as_member(&often);
+	/* Twenty at once, and some more if they took long. */
+	if (r < 1020 || r > 1090)
+		FAIL("refused after %d", r - 1000);
+}
+
+static int use_capability(void)
+{
+	return sethostname("vk", 2) < 0 ? errno : 0;
+}
+
+LIVE_TEST_WITHIN(example_startup_capabilities, 120)
+{
+	static const struct program_op use = {0, use_capability};
+
+	live_policy(NOTHING);
+	push_example("startup-capabilities");
+	CHECK_EQ(as_member(&use), 0);
+	CHECK_EQ(as_member(&program_ops[22]), 0); /* listen */
+	CHECK_EQ(as_member(&use), EPERM);
+}
+
+/* A program that is running, rewritten by way of /proc/PID/exe. */
+static int rewrite_runtime(void)
+{
+	pid_t pid = fork();
+	int fd, r, status = 0;
+	char path[64];
+
+	if (pid == 0) {
+		execl(LIVE_DIR "/ops/runtime", "runtime", "60", NULL);
+		_exit(errno);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	for (int i = 0; i < 500; i++) {
+		char target[256] = "";
+
+		if (readlink(path, target, sizeof(target) - 1) > 0 && strstr(target, "runtime"))
+			break;
+		usleep(10000);
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	if (fd < 0)
+		return 1000 + status; /* it could not be executed */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Nothing runs from it any more, so the kernel does not mind. */
+	r = live_open(path, O_WRONLY | O_TRUNC);
+	close(fd);
+	return r;
+}
+
+LIVE_TEST_WITHIN(example_no_runtime_rewrite, 120)
+{
+	static const struct program_op rewrite = {0, rewrite_runtime};
+
+	prepare_ops();
+	live_policy(NOTHING);
+	ASSERT(system("cp /bin/sleep " LIVE_DIR "/ops/runtime") == 0);
+	push_example("no-runtime-rewrite");
+	CHECK_EQ(as_member(&rewrite), EACCES);
+	CHECK_EQ(live_open(LIVE_DIR "/ops/file", O_WRONLY), 0);
+	pop_program(NULL);
+	CHECK_EQ(as_member(&rewrite), 0);
+}
