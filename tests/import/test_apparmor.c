@@ -238,8 +238,15 @@ static void make_root(void)
 	ASSERT(syscall(SYS_pivot_root, ".", ".") == 0);
 	ASSERT(umount2(".", MNT_DETACH) == 0);
 	ASSERT(chdir("/") == 0);
-	/* Unknown families would call modprobe each time. */
+	/* Unknown families would call modprobe each time; see end(). */
 	live_file("/proc/sys/kernel/modprobe", "\n");
+}
+
+/* Modules are loaded again for the suites that come after this one. */
+static void end(void)
+{
+	live_file("/proc/sys/kernel/modprobe", "/sbin/modprobe\n");
+	live_teardown();
 }
 
 /* ---- verdicts ---- */
@@ -598,7 +605,7 @@ static void run_profile(const char *name, char *text)
 	free(text);
 }
 
-#define COMPARE(ident) TEST(ident, .setup = live_setup, .teardown = live_teardown, .timeout = 300)
+#define COMPARE(ident) TEST(ident, .setup = live_setup, .teardown = end, .timeout = 300)
 
 COMPARE(docker_default_of_dockerd)
 {
@@ -642,7 +649,7 @@ TEST(profiles_of_the_directory_that_was_named, .timeout = 3000)
 		if (pid == 0) {
 			live_setup();
 			run_profile(entries[i]->d_name, cmp_read_file(path));
-			live_teardown();
+			end();
 			_exit(0);
 		}
 		CHECK(waitpid(pid, NULL, 0) == pid);

@@ -6,9 +6,8 @@ setup_file() {
 	load lib.bash
 	install_vkernel
 	make_root /tmp/root
-	# An overlay, as the guest's root is, cannot be under another one.
-	mkdir -p /var/lib/docker /var/lib/containers
-	mount -t tmpfs storage /var/lib/docker
+	# As for Docker, no overlay on the overlay that is the guest's root.
+	mkdir -p /var/lib/containers
 	mount -t tmpfs storage /var/lib/containers
 	vkernel setup podman
 	vkernel setup cdi
@@ -23,7 +22,7 @@ END
 }
 
 teardown_file() {
-	kill "$(cat /run/docker.pid)" || true
+	stop_docker
 	vkernel rm keep
 }
 
@@ -36,10 +35,7 @@ setup() {
 }
 
 @test "docker: run, exec, restart and rm; and why a container does not start" {
-	vkernel setup docker
-	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
-		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
-	wait_for 100 docker version
+	start_docker
 	tar -C /tmp/root -c . | docker import - box
 	echo 'policy = no-secret' >/etc/vkernel/runtime.conf
 	docker run --runtime vkernel -d --name web --network none box sleep 1000

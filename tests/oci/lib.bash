@@ -58,3 +58,28 @@ run_detached() { # command...
 	"$@" </dev/null >/tmp/detached 2>&1 3>&- || status=$?
 	output=$(cat /tmp/detached)
 }
+
+# Docker on a store of its own: an overlay, as the guest's root is, cannot be under another one.
+start_docker() {
+	mkdir -p /var/lib/docker
+	mount -t tmpfs storage /var/lib/docker
+	vkernel setup docker
+	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
+		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
+	echo $! >/tmp/dockerd.pid
+	wait_for 300 docker version || {
+		tail -n 20 /tmp/dockerd
+		return 1
+	}
+}
+
+# Until it has ended: another suite of this boot may start its own, under the same names.
+stop_docker() {
+	local pid
+	pid=$(cat /tmp/dockerd.pid)
+	docker ps -q | xargs -r docker kill >/dev/null
+	kill "$pid"
+	wait_for 300 eval '! kill -0 '"$pid"
+	wait_for 300 eval '! pgrep -x containerd'
+	umount -l /var/lib/docker
+}

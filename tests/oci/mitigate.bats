@@ -6,25 +6,22 @@
 # changes.
 
 count=20
-out=/tmp/out
+out=/tmp/answers
 
 setup_file() {
 	load lib.bash
 	install_vkernel
 	make_root /tmp/root
 	cp "$BATS_TEST_DIRNAME/../../build/tests/kernel/probe" /tmp/root/bin/
-	mkdir -p /var/lib/docker "$out"
-	mount -t tmpfs storage /var/lib/docker
-	vkernel setup docker
-	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
-		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
-	wait_for 100 docker version
+	mkdir -p "$out"
+	# Once, and not by twenty containers at the same time.
+	modprobe af_alg
+	start_docker
 	tar -C /tmp/root -c . | docker import - box
 }
 
 teardown_file() {
-	docker ps -q | xargs -r docker kill
-	kill "$(cat /run/docker.pid)" || true
+	stop_docker
 	vkernel rm keep
 }
 
@@ -37,6 +34,18 @@ all_answer() { # errno
 	[[ $(tail -qn 1 "$out"/* | awk -v want="$1" '$2 == want' | wc -l) == "$count" ]]
 }
 
+# Waits for that; if it does not come, says what there is instead.
+wait_for_all() { # errno
+	wait_for 300 all_answer "$1" || {
+		echo "not all answer $1; the answers, the containers, and Docker's last words:"
+		tail -n 3 "$out"/*
+		docker ps -a --format '{{.ID}} {{.Status}}'
+		tail -n 20 /tmp/dockerd
+		free -m
+		return 1
+	}
+}
+
 # Runs a command and waits until all containers answer so; sets seconds from the start of the
 # command to its end, and to the last change of an answer.
 change() { # errno command...
@@ -45,7 +54,7 @@ change() { # errno command...
 	start=$(date +%s%N)
 	"$@"
 	end=$(date +%s%N)
-	wait_for 30 all_answer "$want"
+	wait_for_all "$want"
 	command_seconds=$(awk "BEGIN { printf \"%.3f\", ($end - $start) / 1e9 }")
 	last_seconds=$(tail -qn 1 "$out"/* |
 		awk -v start="$start" '{ t = ($1 - start) / 1e9; if (t > m) m = t } END { printf "%.3f", m }')
@@ -56,7 +65,7 @@ change() { # errno command...
 	echo 'policy = no-secret' >/etc/vkernel/runtime.conf
 	for ((i = 1; i <= count; i++)); do echo "$i"; done | xargs -P 2 -I '{}' docker run \
 		--runtime vkernel -d --network none -v "$out:$out" box probe watch "$out/{}" 38 5
-	wait_for 60 all_answer 0
+	wait_for_all 0
 	ids=$(docker ps -q --no-trunc | sort)
 	[[ $(wc -l <<<"$ids") == "$count" ]]
 	vkernel events >/dev/null
@@ -71,7 +80,7 @@ change() { # errno command...
 		[[ $(jq -r 'select(.op == "socket" and .verdict == "audited" and
 			.policy == "no-af-alg") | .instance' /tmp/events | sort -u) == "$ids" ]]
 	}
-	wait_for 30 reported
+	wait_for 300 reported
 	all_answer 0
 
 	# shellcheck disable=SC2086
