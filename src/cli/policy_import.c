@@ -4,7 +4,6 @@
  *
  * The policy goes to a file, what it does not say to standard output: a line each.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,10 +13,9 @@
 
 #include "cli.h"
 #include "import.h"
+#include "profile.h"
 #include "schema.h"
 
-#define PROFILE_MAX (16u << 20)
-#define APPARMOR_DIR "/etc/apparmor.d"
 /* What Docker and podman give a container that asks for nothing. */
 #define ENGINE_CAPS                                                                                \
 	"CHOWN,DAC_OVERRIDE,FSETID,FOWNER,MKNOD,NET_RAW,SETGID,SETUID,SETFCAP,SETPCAP,"            \
@@ -41,89 +39,6 @@ static const struct cli_option options[] = {
 struct settings {
 	const char *output, *kind, *name, *profile, *capabilities, *kernel, *include;
 };
-
-/* All of a regular file. */
-static int slurp(const char *path, char **ret, size_t *ret_len)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	_cleanup_free_ char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	if (st.st_size > PROFILE_MAX)
-		return -E2BIG;
-	text = cli_alloc((size_t)st.st_size + 1, 1);
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret = vk_take_ptr(text);
-	*ret_len = len;
-	return 0;
-}
-
-static int is_profile(const struct dirent *d)
-{
-	size_t len = strlen(d->d_name);
-
-	/* What packages leave behind is no profile, as apparmor_parser(8) has it. */
-	return d->d_name[0] != '.' && d->d_name[len - 1] != '~' && !strstr(d->d_name, ".dpkg-");
-}
-
-/* Each file behind a comment with its name: see vk_include_fn. */
-static int slurp_directory(const char *name, const char *path, char **ret, size_t *ret_len)
-{
-	struct dirent **entries;
-	int r = 0, n = scandir(path, &entries, is_profile, alphasort);
-
-	if (n < 0)
-		return -errno;
-	*ret = cli_dup("");
-	*ret_len = 0;
-	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *file = cli_format("%s/%s", path, entries[i]->d_name);
-		_cleanup_free_ char *mark = cli_format("#@file %s/%s\n", name, entries[i]->d_name);
-		_cleanup_free_ char *text = NULL;
-		size_t len = 0, mark_len = strlen(mark);
-		int one = r == 0 ? slurp(file, &text, &len) : r;
-
-		if (one == 0) {
-			*ret = realloc(*ret, *ret_len + mark_len + len + 2);
-			if (!*ret)
-				cli_out_of_memory();
-			memcpy(*ret + *ret_len, mark, mark_len);
-			memcpy(*ret + *ret_len + mark_len, text, len);
-			*ret_len += mark_len + len;
-			memcpy(*ret + (*ret_len)++, "\n", 2);
-		} else if (one != -EISDIR) {
-			r = one;
-		}
-		free(entries[i]);
-	}
-	free(entries);
-	return r;
-}
-
-/* vk_include_fn; @data: the directory. */
-static int include(const char *name, char **ret_text, size_t *ret_len, void *data)
-{
-	_cleanup_free_ char *path =
-		*name == '/' ? cli_dup(name) : cli_format("%s/%s", (const char *)data, name);
-	int r = slurp(path, ret_text, ret_len);
-
-	return r == -EISDIR ? slurp_directory(name, path, ret_text, ret_len) : r;
-}
 
 static uint64_t parse_caps(const struct cli_command *cmd, const char *list)
 {
@@ -199,8 +114,8 @@ static int check_made(const char *file, const char *yaml, struct vk_error *e)
 static int run(const struct cli_command *cmd, int argc, char **argv)
 {
 	vk_cleanup(vk_imported_free) struct vk_imported made = {0};
-	struct settings set = {.capabilities = ENGINE_CAPS, .include = APPARMOR_DIR};
-	struct vk_import_from from = {.include = include};
+	struct settings set = {.capabilities = ENGINE_CAPS, .include = VK_APPARMOR_DIR};
+	struct vk_import_from from = {.include = vk_profile_include};
 	_cleanup_free_ char *text = NULL;
 	enum vk_import_kind kind = 0;
 	struct vk_error e = {0};
@@ -225,7 +140,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	_cleanup_free_ char *dir = cli_dup(set.include);
 
 	from.data = dir;
-	r = slurp(from.file, &text, &from.len);
+	r = vk_profile_read(from.file, &text, &from.len);
 	if (r < 0)
 		return cli_fail("cannot read %s: %s", from.file, strerror(-r));
 	from.text = text;

@@ -33,8 +33,9 @@ int vk_import_lose(struct vk_imported *out, bool laxer, const char *fmt, ...)
 	va_end(ap);
 	if (r < 0)
 		return -ENOMEM;
+	if (laxer && out->unlike++ == 0)
+		out->why = lost[out->n_lost];
 	out->n_lost++;
-	out->unlike += laxer;
 	return 0;
 }
 

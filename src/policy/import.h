@@ -66,13 +66,16 @@ struct vk_import_from {
  * @lost:   one line for each thing that it does not say, with the reason; allocated each
  * @n_lost: how many
  * @unlike: of those, how many make the policy allow what the profile denies. 0: it can take the
- *          profile's place
+ *          profile's place. What denies nothing worth having is not counted: file locks, and what
+ *          others do to the members; nor are messages on D-Bus, which need no-d-bus besides
+ * @why:    the first of those, or NULL
  */
 struct vk_imported {
 	char *yaml;
 	char **lost;
 	size_t n_lost;
 	size_t unlike;
+	const char *why;
 };
 
 /* Adds a line to @out->lost. @laxer: the policy allows more for the lack of it. Return: 0; -ENOMEM. */
@@ -84,7 +87,7 @@ void vk_imported_free(struct vk_imported *out);
 int vk_import_detect(const struct vk_import_from *from, enum vk_import_kind *ret,
 		     struct vk_error *e);
 
-/* Return: 0; -EINVAL a mistake in the profile; -ENOTSUP the kind cannot be imported; -ENOMEM. */
+/* Return: 0; -EINVAL a mistake in the profile; -ENOENT the text has no such profile; -ENOTSUP the kind cannot be imported; -ENOMEM. */
 int vk_import(enum vk_import_kind kind, const struct vk_import_from *from, struct vk_imported *ret,
 	      struct vk_error *e);
 

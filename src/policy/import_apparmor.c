@@ -137,8 +137,8 @@ int aa_mistake(struct aa *a, struct aa_at at, const char *fmt, ...)
 
 int aa_report(struct aa *a, const struct aa_rule *rule, enum aa_kind kind, const char *fmt, ...)
 {
-	static const char *const words[] = {"not carried over", "not carried over", "wider",
-					    "narrower", "differs"};
+	static const char *const words[] = {
+		"not carried over", "not carried over", "wider", "wider", "narrower", "differs"};
 	_cleanup_free_ char *why = NULL;
 	struct aa_said said = {.lax = kind == AA_LOST_LAX || kind == AA_WIDER, .about = a->about};
 	va_list ap;
@@ -239,7 +239,7 @@ static int report_model(struct aa *a)
 		enum aa_kind kind;
 		const char *text;
 	} texts[] = {
-		{files, AA_WIDER, "file locks (k) are not restricted"},
+		{files, AA_APART, "file locks (k) are not restricted"},
 		{files, AA_NARROWER,
 		 "the interpreter of a script, and that of an ELF program (ld.so), needs x or m of "
 		 "its own; AppArmor looks at the script or program only"},
@@ -250,11 +250,11 @@ static int report_model(struct aa *a)
 		 "directory only between names alike: else EXDEV, and mv copies"},
 		{a->mediated & AA_CLASS_PTRACE && a->ptrace.allow == VK_SCOPE_NONE, AA_WIDER,
 		 "members may read about each other (ptrace read)"},
-		{a->mediated & AA_CLASS_SIGNAL && a->signal.allow == VK_SCOPE_NONE, AA_WIDER,
+		{a->mediated & AA_CLASS_SIGNAL && a->signal.allow == VK_SCOPE_NONE, AA_APART,
 		 "a process may signal itself"},
-		{a->mediated & (AA_CLASS_PTRACE | AA_CLASS_SIGNAL), AA_WIDER,
+		{a->mediated & (AA_CLASS_PTRACE | AA_CLASS_SIGNAL), AA_APART,
 		 "what others do to members (tracedby, readby, receive) is not restricted"},
-		{true, AA_WIDER, "messages on D-Bus are not mediated"},
+		{true, AA_APART, "messages on D-Bus are not mediated"},
 	};
 	int r = 0;
 
@@ -321,12 +321,11 @@ static int finish(struct aa *a)
 {
 	int r;
 
-	if (!a->name) {
-		vk_error_at(a->e, EINVAL, a->from->file, 0, 0,
-			    a->seen ? "the file has no profile \"%s\"" : "the file has no profile",
-			    a->from->profile);
-		return -EINVAL;
-	}
+	if (!a->name && a->from->profile)
+		return vk_error_at(a->e, ENOENT, a->from->file, 0, 0,
+				   "the file has no profile \"%s\"", a->from->profile);
+	if (!a->name)
+		return vk_error_at(a->e, EINVAL, a->from->file, 0, 0, "the file has no profile");
 	r = aa_file_finish(a);
 	if (r == 0)
 		r = aa_emit(a);

@@ -219,8 +219,9 @@ int aa_oom(struct aa *a);
 int aa_mistake(struct aa *a, struct aa_at at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Words of the report: the rule is not there; there, but permits more, less, or something else. */
-enum aa_kind { AA_LOST_LAX, AA_LOST, AA_WIDER, AA_NARROWER, AA_DIFFERS };
+/* Words of the report: the rule is not there; there, but permits more, less, or something else.
+ * AA_APART: more, but nothing that members could reach anything by. */
+enum aa_kind { AA_LOST_LAX, AA_LOST, AA_WIDER, AA_APART, AA_NARROWER, AA_DIFFERS };
 int aa_report(struct aa *a, const struct aa_rule *rule, enum aa_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void aa_general(struct aa *a, enum aa_general which, struct aa_at at);

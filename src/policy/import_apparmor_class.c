@@ -398,7 +398,7 @@ static int ptrace_rule(struct aa *a, const struct aa_rule *rule, const char *res
 	trace = has_access(&c, "trace", "w", "rw");
 	read = has_access(&c, "read", "r", "rw");
 	if (!trace && !read) /* tracedby, readby: what others do */
-		return rule->deny ? aa_report(a, rule, AA_LOST_LAX,
+		return rule->deny ? aa_report(a, rule, AA_LOST,
 					      "what others do to members is not restricted") :
 				    0;
 	if (rule->deny && !trace) {
@@ -424,7 +424,7 @@ static int signal_rule(struct aa *a, const struct aa_rule *rule, const char *res
 		return r;
 	/* "read" and "write" are older words, "w" and "r" short ones. */
 	if (!has_access(&c, "send", "w", "rw") && !has_access(&c, "write", "w", "rw"))
-		return rule->deny ? aa_report(a, rule, AA_LOST_LAX,
+		return rule->deny ? aa_report(a, rule, AA_LOST,
 					      "what others do to members is not restricted") :
 				    0;
 	return scope_rule(a, rule, &a->signal, peer, aa_cond_find(&c, "set") ? "set" : NULL);

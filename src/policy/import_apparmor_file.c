@@ -188,7 +188,7 @@ static int report_rule(struct aa *a, const struct aa_rule *rule, unsigned int pe
 		r = report_transition(a, rule, perms, target);
 	/* What cannot be opened cannot be locked. */
 	if (r == 0 && perms & AA_K && rule->deny && (perms & (AA_R | AA_W)) != (AA_R | AA_W))
-		r = aa_report(a, rule, perms == AA_K ? AA_LOST_LAX : AA_WIDER,
+		r = aa_report(a, rule, perms == AA_K ? AA_LOST : AA_APART,
 			      "k: file locks are not restricted");
 	if (r == 0 && rule->deny && (perms & (AA_R | AA_W)) == AA_R)
 		r = aa_report(a, rule, AA_NARROWER, "no renaming to this name, either");

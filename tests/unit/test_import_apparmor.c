@@ -450,7 +450,7 @@ TEST(profiles_of_a_file)
 	CHECK(strstr(b.yaml, "path: /2}") && !strstr(b.yaml, "path: /3}"));
 	CHECK_EQ(import(text, "/usr/sbin/two//in", &c), 0);
 	CHECK(strstr(c.yaml, "path: /3}") && !strstr(c.yaml, "path: /2}"));
-	CHECK_EQ(import(text, "three", &d), -EINVAL);
+	CHECK_EQ(import(text, "three", &d), -ENOENT);
 	CHECK_STREQ(error.message, "the file has no profile \"three\"");
 }
 
