@@ -74,10 +74,14 @@ static void describe(struct vk_row_state *s, const struct vk_policy *const *laye
 
 		used += w > 0 && used + (size_t)w < sizeof(s->policies) ? (size_t)w : 0;
 		/* Mitigations have modes of their own: see vk_mitigate(). */
-		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE)
+		if (i < n - mitigations && layers[i]->mode == VK_MODE_ENFORCE &&
+		    !layers[i]->in_place_of)
 			s->mode = VK_MODE_ENFORCE;
 		describe_push(s, layers[i]);
 	}
+	for (size_t i = 0; i < n; i++)
+		if (layers[i]->in_place_of)
+			s->push_flags |= VK_ROW_TAKEN;
 }
 
 /* Whether the image of the plan is that of the given layers and of nothing else. */
@@ -228,13 +232,23 @@ int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, 
 	return r;
 }
 
+/* Whether the same text is among the layers. */
+static bool holds(const struct vk_policy *const *layers, size_t n, const struct vk_policy *p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (layers[i]->text_len == p->text_len &&
+		    memcmp(layers[i]->text, p->text, p->text_len) == 0)
+			return true;
+	return false;
+}
+
 int vk_instance_replace(struct vk_engine *eng, const char *name,
 			const struct vk_policy *const *layers, size_t n, unsigned int drop,
 			struct vk_error *e)
 {
 	const struct vk_policy *all[VK_MAX_LAYERS];
 	_cleanup_layers_ struct vk_layers old = {0};
-	size_t kept;
+	size_t kept, taken = 0;
 	uint32_t id;
 	int r = vk_row_find(eng, name, &id, e);
 
@@ -247,11 +261,23 @@ int vk_instance_replace(struct vk_engine *eng, const char *name,
 		vk_error_advise(e, "put some of them into one policy that uses the others");
 		return -EINVAL;
 	}
-	if (kept)
+	if (kept || vk_row_state(eng, id)->push_flags & VK_ROW_TAKEN)
 		r = vk_layers_stored(eng, id, &old, e);
 	if (r < 0)
 		return r;
 	memcpy(all, layers, n * sizeof(*all));
+	/* What stands for an engine's profile stays: the engine put it there, not the caller. */
+	for (size_t i = 0; i < old.n; i++) {
+		if (!old.layers[i]->in_place_of || holds(layers, n, old.layers[i]))
+			continue;
+		if (n + taken + kept == VK_MAX_LAYERS)
+			return vk_error_set(e, E2BIG,
+					    "with the profiles of its engine and the mitigations "
+					    "\"%s\" has more than %d layers",
+					    eng->rows[id].name, VK_MAX_LAYERS);
+		all[n + taken++] = old.layers[i];
+	}
+	n += taken;
 	memcpy(all + n, old.layers + old.n - kept, kept * sizeof(*all));
 	r = replace(eng, id, all, n + kept, kept, drop & VK_DROP_PUSHED, NULL, e);
 	if (r == 0)
@@ -280,7 +306,8 @@ int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode m
 	mitigations = vk_row_state(eng, id)->mitigations;
 	/* What members pushed keeps the mode it came with, too. */
 	for (size_t i = 0; i < l.n - mitigations; i++)
-		l.layers[i]->mode = mode;
+		if (!l.layers[i]->in_place_of)
+			l.layers[i]->mode = mode;
 	if (!l.n)
 		return vk_error_set(e, EINVAL, "all layers of \"%s\" are from its members",
 				    eng->rows[id].name);

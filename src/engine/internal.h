@@ -21,6 +21,7 @@ struct vkernel_bpf__bss;
 enum vk_row_push {
 	VK_ROW_PUSH = 1, /* they speak of it */
 	VK_ROW_POPPABLE = 2,
+	VK_ROW_TAKEN = 4, /* some are in the place of profiles of an engine */
 };
 
 #define VK_MAX_PUSHED (VK_MAX_LAYERS - 1)
@@ -39,7 +40,7 @@ enum vk_row_push {
  * @mitigations: how many of the last of those are mitigations (mitigate.c), which an update keeps
  * @n_pushed: layers that members added
  * @pushed:   of each the number of the file that holds its text, and who pushed it
- * @push_flags: enum vk_row_push: what the layers given by root say of push
+ * @push_flags: enum vk_row_push: what the layers given by root say of push, and are
  * @push_layers: how many layers members may push
  * @push_children: how many instances they may make below
  * @policies: names of the layers given by root

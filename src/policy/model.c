@@ -24,6 +24,7 @@ void vk_policy_free(struct vk_policy *p)
 	free(p->sys.rules);
 	free(p->text);
 	free(p->file);
+	free(p->in_place_of);
 	free(p->name);
 	free(p);
 }

@@ -190,6 +190,8 @@ struct vk_push_setting {
  * @text:     the document's bytes as read, owned; kept to be stored beside the instance
  * @text_len: bytes of @text
  * @mode:     enforce or audit; a used set follows the mode of the policy that uses it
+ * @takeover: it takes the place of the profiles that a container's engine asks for
+ * @in_place_of: the profile of an engine whose place it has taken, owned; NULL: none
  * @uses:     policies named by `use:`, owned; each must permit an operation too
  * @mitigates: what it is against (CVE-2022-0492, shocker), owned: as a rule set of
  *            `vkernel mitigate` it is known by these names too
@@ -217,6 +219,8 @@ struct vk_policy {
 	char *text;
 	size_t text_len;
 	enum vk_mode mode;
+	bool takeover;
+	char *in_place_of;
 	struct vk_policy **uses;
 	size_t n_uses;
 	char **mitigates;

@@ -11,7 +11,7 @@
 
 #include "parse_internal.h"
 
-#define LIST_MAX 20 /* a longer list of words is no advice */
+#define LIST_MAX 24 /* a longer list of words is no advice */
 
 void vk_advise_words(struct vk_parser *p, const char *word, const char *const *words,
 		     const char *otherwise)
@@ -231,6 +231,32 @@ int vk_parse_mode(struct vk_parser *p, const struct vk_schema_key *row, const st
 		return r;
 	p->policy->mode = r;
 	return 0;
+}
+
+int vk_parse_takeover(struct vk_parser *p, const struct vk_schema_key *row,
+		      const struct vk_node *key, const struct vk_node *val, void *out)
+{
+	int r = vk_expect_word(p, val, row->words, row->key);
+
+	(void)key;
+	(void)out;
+	if (r < 0)
+		return r;
+	p->policy->takeover = r;
+	return 0;
+}
+
+int vk_parse_in_place_of(struct vk_parser *p, const struct vk_schema_key *row,
+			 const struct vk_node *key, const struct vk_node *val, void *out)
+{
+	int r = vk_expect_scalar(p, val, row->key);
+
+	(void)key;
+	(void)out;
+	if (r < 0)
+		return r;
+	p->policy->in_place_of = strdup(val->text);
+	return p->policy->in_place_of ? 0 : vk_oom(p);
 }
 
 int vk_parse_later(struct vk_parser *p, const struct vk_schema_key *row, const struct vk_node *key,

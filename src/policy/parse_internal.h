@@ -156,6 +156,8 @@ VK_HANDLER(vk_parse_name);
 VK_HANDLER(vk_parse_text);
 VK_HANDLER(vk_parse_mitigates);
 VK_HANDLER(vk_parse_mode);
+VK_HANDLER(vk_parse_takeover);
+VK_HANDLER(vk_parse_in_place_of);
 VK_HANDLER(vk_parse_use);
 VK_HANDLER(vk_parse_later);
 VK_HANDLER(vk_parse_keep);

@@ -313,7 +313,7 @@ TEST(built_in_sets)
 			tap_diag("%s:%u:%u: %s", b->name, e.line, e.column, e.message);
 		vk_policy_free(p);
 	}
-	CHECK_EQ(vk_n_builtins, 17);
+	CHECK_EQ(vk_n_builtins, 19);
 	CHECK(!vk_builtin_find("no-such-set"));
 }
 

@@ -101,7 +101,8 @@ TEST(keys)
 		{V "Files: {}\n", 2, 1, "unknown key \"Files\" in the policy",
 		 "did you mean \"files\"?"},
 		{V "<<: {}\n", 2, 1, "unknown key \"<<\" in the policy",
-		 "known here: vkernel, name, description, mode, use, mitigates, files, exec, network, mounts, "
+		 "known here: vkernel, name, description, mode, use, mitigates, takeover, in-place-of, "
+		 "files, exec, network, mounts, "
 		 "processes, capabilities, bpf, perf, modules, keys, io_uring, push, "
 		 "syscalls"},
 		{V "io-uring: deny\n", 2, 1, "unknown key \"io-uring\" in the policy",
@@ -411,8 +412,9 @@ TEST(sets_that_do_not_exist)
 		{V "use: container-defualt\n", 2, 6, "unknown rule set \"container-defualt\"",
 		 "did you mean \"container-default\"?"},
 		{V "use: [foo]\n", 2, 7, "unknown rule set \"foo\"",
-		 "known here: container-default, dirty-frag, dirty-pipe, foreign-mounts, nf-tables, nginx, "
-		 "no-af-alg, no-fs-context, no-io-uring, no-userns, postgres, protect-kernel-files, "
+		 "known here: container-default, dirty-frag, dirty-pipe, docker-default, foreign-mounts, "
+		 "nf-tables, nginx, no-af-alg, no-d-bus, no-fs-context, no-io-uring, "
+		 "no-userns, postgres, protect-kernel-files, "
 		 "python, redis, release-agent, runtime-sockets, shocker"},
 	};
 
