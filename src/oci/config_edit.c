@@ -372,6 +372,38 @@ int oci_config_put(const char *text, size_t len, const char *outer, const char *
 	return 0;
 }
 
+int oci_config_set(char **text, size_t *len, const char *outer, const char *inner, const char *json,
+		   struct vk_error *e)
+{
+	char *edited;
+	size_t n;
+	int r = oci_config_put(*text, *len, outer, inner, json, &edited, &n, e);
+
+	if (r < 0)
+		return r;
+	free(*text);
+	*text = edited;
+	*len = n;
+	return 0;
+}
+
+int oci_config_move(char **text, size_t *len, const char *outer, const char *from, const char *to,
+		    struct vk_error *e)
+{
+	_cleanup_free_ char *copy = NULL;
+	const char *value;
+	size_t n;
+	int r = oci_config_find(*text, *len, outer, from, &value, &n, e);
+
+	if (r < 0 || !value)
+		return r;
+	copy = strndup(value, n);
+	if (!copy)
+		return vk_error_set(e, ENOMEM, "no memory");
+	r = oci_config_set(text, len, outer, to, copy, e);
+	return r < 0 ? r : oci_config_set(text, len, outer, from, "null", e);
+}
+
 char *oci_json_quote(const char *s)
 {
 	struct buffer b = {0};

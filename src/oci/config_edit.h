@@ -43,6 +43,18 @@ int oci_config_find(const char *text, size_t len, const char *outer, const char 
 int oci_config_put(const char *text, size_t len, const char *outer, const char *inner,
 		   const char *json, char **ret, size_t *ret_len, struct vk_error *e);
 
+/* The same with a text of the caller's, which is replaced. */
+int oci_config_set(char **text, size_t *len, const char *outer, const char *inner, const char *json,
+		   struct vk_error *e);
+/* Moves a value to another key of the same object; a null stays, which runtimes read as nothing.
+ * No value: nothing happens. */
+int oci_config_move(char **text, size_t *len, const char *outer, const char *from, const char *to,
+		    struct vk_error *e);
+
+/* Where config.json keeps a profile that was taken over; runtimes do not know these keys. */
+#define OCI_TAKEN_SECCOMP "x-vkernel-seccomp" /* in "linux" */
+#define OCI_TAKEN_APPARMOR "x-vkernel-apparmorProfile" /* in "process" */
+
 /* @s as a JSON string, with quotes; NULL: no memory. */
 char *oci_json_quote(const char *s);
 

@@ -5,6 +5,7 @@
  */
 #include "oci.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -99,24 +100,43 @@ int oci_filter(const struct oci_layers *l, const char *profile, uint64_t *ret_ha
 	return r;
 }
 
-int oci_filter_request(const char *text, size_t len, char **ret_policies, char **ret_profile,
+void oci_question_free(struct oci_question *q)
+{
+	free(q->policies);
+	free(q->seccomp);
+	free(q->apparmor);
+	*q = (struct oci_question){0};
+}
+
+static int take_string(json_t *root, const char *key, const char *name, char **ret,
 		       struct vk_error *e)
+{
+	json_t *value = json_object_get(root, key);
+
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_is_string(value))
+		return vk_error_set(e, EINVAL, "%s must be a string", name);
+	*ret = strdup(json_string_value(value));
+	return *ret ? 0 : vk_error_set(e, ENOMEM, "no memory");
+}
+
+int oci_question_parse(const char *text, size_t len, struct oci_question *ret, struct vk_error *e)
 {
 	json_error_t je;
 	vk_cleanup(json_freep) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
-	json_t *policies = json_object_get(root, "policies");
 	json_t *profile = json_object_get(root, "seccomp");
+	int r;
 
-	*ret_policies = *ret_profile = NULL;
 	if (!root)
 		return vk_error_set(e, EINVAL, "config.json is not understood: %s", je.text);
-	if (json_is_string(policies))
-		*ret_policies = strdup(json_string_value(policies));
-	else if (policies && !json_is_null(policies))
-		return vk_error_set(e, EINVAL, "annotation " VK_OCI_ANNOTATION " must be a string");
-	if (json_is_object(profile))
-		*ret_profile = json_dumps(profile, 0);
-	else if (profile && !json_is_null(profile))
+	r = take_string(root, "policies", "annotation " VK_OCI_ANNOTATION, &ret->policies, e);
+	if (r == 0)
+		r = take_string(root, "apparmor", "process.apparmorProfile", &ret->apparmor, e);
+	if (r < 0 || !profile || json_is_null(profile))
+		return r;
+	if (!json_is_object(profile))
 		return vk_error_set(e, EINVAL, "linux.seccomp is no object");
-	return 0;
+	ret->seccomp = json_dumps(profile, 0);
+	return ret->seccomp ? 0 : vk_error_set(e, ENOMEM, "no memory");
 }

@@ -6,6 +6,8 @@
  *	vkernel-hook poststop
  *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
+ * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json
+ *
  * A failure of createRuntime stops the container, so it says why in one line, which engines show.
  * Nothing that the image or the caller's environment controls is trusted: no variables, no
  * relative paths, no descriptors besides the three.
@@ -82,9 +84,21 @@ static int read_state(struct oci_state *ret, struct vk_error *e)
 	return r < 0 ? r : oci_state_parse(text, len, ret, e);
 }
 
+/**
+ * struct options - what the runtime wrapper says besides the policies
+ * @filter:   hash of the filter for system calls that the runtime installs
+ * @takeover: of all containers the profiles are taken over
+ * @taken:    the config.json where they are put aside, or NULL
+ */
+struct options {
+	uint64_t filter;
+	bool takeover;
+	const char *taken;
+};
+
 /* What the administrator said comes first; the annotation can only add. */
 static int choose_policies(struct oci_layers *l, int argc, char **argv, const char *annotation,
-			   uint64_t *ret_filter, struct vk_error *e)
+			   struct options *o, struct vk_error *e)
 {
 	int r = 0;
 
@@ -94,7 +108,11 @@ static int choose_policies(struct oci_layers *l, int argc, char **argv, const ch
 		else if (!strncmp(argv[i], "--policy=", 9))
 			r = oci_add_layer(l, argv[i] + 9, true, e);
 		else if (!strncmp(argv[i], "--filter=", 9))
-			*ret_filter = strtoull(argv[i] + 9, NULL, 16);
+			o->filter = strtoull(argv[i] + 9, NULL, 16);
+		else if (!strcmp(argv[i], "--takeover"))
+			o->takeover = true;
+		else if (!strncmp(argv[i], "--taken=/", 9))
+			o->taken = argv[i] + 8;
 		else
 			r = vk_error_set(e, EINVAL, "unknown argument \"%s\" of the hook", argv[i]);
 	}
@@ -113,35 +131,47 @@ static int create(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_layers_ struct oci_layers layers = {0};
 	_cleanup_state_ struct oci_state st = {0};
-	uint64_t filter = 0;
+	struct options o = {0};
 	int r = read_state(&st, e);
 
 	if (r == 0)
 		r = oci_check_namespaces(e);
 	if (r == 0)
-		r = choose_policies(&layers, argc, argv, st.policies, &filter, e);
+		r = choose_policies(&layers, argc, argv, st.policies, &o, e);
+	if (r == 0 && o.taken)
+		r = oci_take_over_config(&layers, o.taken, e);
 	if (r == 0)
-		r = oci_container_create(&st, &layers, filter, e);
+		r = oci_container_create(&st, &layers, o.filter, e);
 	return r;
 }
 
-/* Prints the hash and the profile, or nothing when the policies need none. */
+/* Prints "HASH", or "HASH takeover", and on the lines after it the profile, if one is needed;
+ * nothing when the policies need none and nothing is taken over. */
 static int filter(int argc, char **argv, struct vk_error *e)
 {
-	_cleanup_free_ char *text = NULL, *policies = NULL, *profile = NULL, *json = NULL;
+	_cleanup_free_ char *text = NULL, *json = NULL;
+	_cleanup_question_ struct oci_question q = {0};
 	_cleanup_layers_ struct oci_layers layers = {0};
-	uint64_t hash = 0, unused;
+	struct options o = {0};
+	uint64_t hash = 0;
+	bool take = false;
 	size_t len = 0;
 	int r = read_input(&text, &len, e);
 
 	if (r == 0)
-		r = oci_filter_request(text, len, &policies, &profile, e);
+		r = oci_question_parse(text, len, &q, e);
 	if (r == 0)
-		r = choose_policies(&layers, argc, argv, policies, &unused, e);
+		r = choose_policies(&layers, argc, argv, q.policies, &o, e);
+	if (r == 0) {
+		take = o.takeover || oci_wants_takeover(&layers);
+		r = take ? oci_take_over(&layers, q.seccomp, q.apparmor, e) : 0;
+	}
 	if (r == 0)
-		r = oci_filter(&layers, profile, &hash, &json, e);
-	if (r == 0 && json &&
-	    (printf("%016llx\n%s", (unsigned long long)hash, json) < 0 || fflush(stdout) != 0))
+		r = oci_filter(&layers, take ? NULL : q.seccomp, &hash, &json, e);
+	if (r == 0 && (json || take) &&
+	    (printf("%016llx%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
+		    json ? json : "") < 0 ||
+	     fflush(stdout) != 0))
 		r = vk_error_set(e, EIO, "cannot write the filter");
 	return r;
 }

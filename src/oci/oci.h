@@ -67,14 +67,36 @@ void oci_state_free(struct oci_state *st);
 
 /* ---- system calls (filter.c) ---- */
 
-/* What the runtime wrapper asks on standard input: {"policies": ANNOTATION, "seccomp": PROFILE},
- * each of which may be null. Allocated, or NULL. */
-int oci_filter_request(const char *text, size_t len, char **ret_policies, char **ret_profile,
-		       struct vk_error *e);
+/**
+ * struct oci_question - what the runtime wrapper asks on standard input
+ * @policies: the annotation
+ * @seccomp:  linux.seccomp, JSON
+ * @apparmor: process.apparmorProfile
+ *
+ * {"policies": STRING, "seccomp": PROFILE, "apparmor": STRING}; each may be null, and is NULL then.
+ */
+struct oci_question {
+	char *policies;
+	char *seccomp;
+	char *apparmor;
+};
+int oci_question_parse(const char *text, size_t len, struct oci_question *ret, struct vk_error *e);
+void oci_question_free(struct oci_question *q);
+#define _cleanup_question_ vk_cleanup(oci_question_free)
 /* The profile to run the container under, JSON; NULL: the layers need none. @profile: the engine's,
  * or NULL. @ret_hash: of what the layers by themselves need. -EOPNOTSUPP: it cannot be made. */
 int oci_filter(const struct oci_layers *l, const char *profile, uint64_t *ret_hash, char **ret,
 	       struct vk_error *e);
+
+/* ---- the engine's profiles as layers (takeover.c) ---- */
+
+/* Whether one of the layers says "takeover: true". */
+bool oci_wants_takeover(const struct oci_layers *l);
+/* Adds a layer for each profile; NULL: none. -EOPNOTSUPP: a rule of it would be lost. */
+int oci_take_over(struct oci_layers *l, const char *seccomp, const char *apparmor,
+		  struct vk_error *e);
+/* The same, of what the runtime wrapper has put aside in the config.json at @path. */
+int oci_take_over_config(struct oci_layers *l, const char *path, struct vk_error *e);
 
 /* ---- containers (container.c) ---- */
 

@@ -113,6 +113,18 @@ static void command_options(struct request *q, char **argv)
 	}
 }
 
+/* As engines call exec: "exec --process FILE ... ID". */
+static void exec_options(struct request *q, char **argv)
+{
+	for (; argv[0] && argv[1]; argv++) {
+		if (!strcmp(*argv, "--process") || !strcmp(*argv, "-p"))
+			q->process = argv[1];
+		else if (!strncmp(*argv, "--process=", 10))
+			q->process = *argv + 10;
+		q->id = argv[1];
+	}
+}
+
 int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 {
 	int out = 1, i = 1;
@@ -139,7 +151,10 @@ int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 	if (q->unknown && !in_list(commands, q->command, strlen(q->command)))
 		return vk_error_set(e, EINVAL, "cannot tell the subcommand: option %s is unknown",
 				    q->unknown);
-	command_options(q, argv + i + 1);
+	if (!strcmp(q->command, "exec"))
+		exec_options(q, argv + i + 1);
+	else
+		command_options(q, argv + i + 1);
 	return 0;
 }
 
@@ -167,6 +182,10 @@ static int configure_line(struct request *q, char *line, bool own_policies, stru
 	if (!strcmp(line, "policy") && *value) {
 		value = strdup(value);
 		return own_policies || !value ? 0 : own_option(q, line, 6, value, e);
+	}
+	if (!strcmp(line, "takeover") && (!strcmp(value, "true") || !strcmp(value, "false"))) {
+		q->takeover = !strcmp(value, "true");
+		return 0;
 	}
 	return vk_error_set(e, EINVAL, "\"%.80s = %.80s\" is not understood", line, value);
 }

@@ -5,7 +5,8 @@
  *	vkernel-runtime [--policy NAME]... [--vkernel-runtime PATH] RUNTIME-ARGUMENT...
  *
  * create and run: the hooks go into config.json, and, when the policies need one, a filter for system
- * calls joins the engine's seccomp profile; then the real runtime is executed. Everything
+ * calls joins the engine's seccomp profile; then the real runtime is executed. Under a takeover
+ * the engine's profiles are put aside in config.json, and exec does not name them again. Everything
  * else is the real runtime's from the start.
  */
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #define MAX_ANSWER (8u << 20)
 /* As in oci.h, which this program does not link. */
 #define VK_OCI_ANNOTATION "io.vkernel.policy"
+#define VK_OCI_RECORDS "/run/vkernel/containers"
 /* By this, an entry of ours is known in a bundle that is used again. */
 #define MINE "\"vkernel-runtime\""
 
@@ -175,12 +177,10 @@ static int replace_config(const char *path, const struct stat *st, const char *t
 	return vk_error_at(e, -r, path, 0, 0, "cannot write it: %s", strerror(-r));
 }
 
-static char *create_hook(const struct request *q, const char *filter)
+/* @first: arguments, each behind a comma. */
+static char *create_hook(const struct request *q, const char *first)
 {
-	_cleanup_free_ char *args = NULL;
-
-	if (asprintf(&args, *filter ? ",\"--filter=%s\"" : "%s", filter) < 0)
-		return NULL;
+	_cleanup_free_ char *args = strdup(first);
 
 	for (size_t i = 0; args && i < q->n_policies; i++) {
 		_cleanup_free_ char *quoted = oci_json_quote(q->policies[i]);
@@ -228,9 +228,11 @@ static int read_answer(int fd, char **ret, size_t *ret_len, struct vk_error *e)
 
 static _Noreturn void become_hook(const struct request *q, int in, int out)
 {
-	const char *argv[2 * MAX_POLICIES + 3] = {"vkernel-hook", "filter"};
+	const char *argv[2 * MAX_POLICIES + 4] = {"vkernel-hook", "filter"};
 	size_t n = 2;
 
+	if (q->takeover)
+		argv[n++] = "--takeover";
 	for (size_t i = 0; i < q->n_policies; i++) {
 		argv[n++] = "--policy";
 		argv[n++] = q->policies[i];
@@ -270,48 +272,77 @@ static int ask_hook(const struct request *q, const char *question, char **ret, s
 	return r;
 }
 
-/* The profile that the policies need, together with the engine's, into the text; its hash. */
-static int put_filter(const struct request *q, char **text, size_t *len, char hash[17],
-		      struct vk_error *e)
+/* The profile that the policies need, together with the engine's, into the text. @args: what the
+ * hook has to know of it. */
+static int put_filter(const struct request *q, const char *path, char **text, size_t *len,
+		      char **args, struct vk_error *e)
 {
-	_cleanup_free_ char *question = NULL, *answer = NULL, *edited = NULL;
-	const char *policies = NULL, *profile = NULL;
-	size_t policies_len = 0, profile_len = 0, n = 0;
-	int r;
+	_cleanup_free_ char *question = NULL, *answer = NULL, *taken = NULL, *quoted = NULL;
+	/* A bundle that is used again: what counts is what its engine asked for. */
+	int r = oci_config_move(text, len, "linux", OCI_TAKEN_SECCOMP, "seccomp", e);
+	struct {
+		const char *outer, *inner, *value;
+		size_t len;
+	} ask[] = {{"annotations", VK_OCI_ANNOTATION, NULL, 0},
+		   {"linux", "seccomp", NULL, 0},
+		   {"process", "apparmorProfile", NULL, 0}};
+	size_t n = 0;
+	char *profile;
+	bool take;
 
-	r = oci_config_find(*text, *len, "annotations", VK_OCI_ANNOTATION, &policies, &policies_len,
-			    e);
 	if (r == 0)
-		r = oci_config_find(*text, *len, "linux", "seccomp", &profile, &profile_len, e);
+		r = oci_config_move(text, len, "process", OCI_TAKEN_APPARMOR, "apparmorProfile", e);
+	for (size_t i = 0; r == 0 && i < 3; i++) {
+		r = oci_config_find(*text, *len, ask[i].outer, ask[i].inner, &ask[i].value,
+				    &ask[i].len, e);
+		if (r == 0 && !ask[i].value) {
+			ask[i].value = "null";
+			ask[i].len = 4;
+		}
+	}
 	if (r < 0)
 		return r;
-	if (asprintf(&question, "{\"policies\":%.*s,\"seccomp\":%.*s}",
-		     policies ? (int)policies_len : 4, policies ? policies : "null",
-		     profile ? (int)profile_len : 4, profile ? profile : "null") < 0) {
+	if (asprintf(&question, "{\"policies\":%.*s,\"seccomp\":%.*s,\"apparmor\":%.*s}",
+		     (int)ask[0].len, ask[0].value, (int)ask[1].len, ask[1].value, (int)ask[2].len,
+		     ask[2].value) < 0) {
 		question = NULL;
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
 	r = ask_hook(q, question, &answer, &n, e);
 	if (r < 0 || n == 0)
 		return r;
-	if (n < 18 || answer[16] != '\n')
+	profile = strchr(answer, '\n');
+	if (!profile || (profile - answer != 16 && profile - answer != 25))
 		return vk_error_set(e, EPROTO, "the hook's answer is not understood");
-	memcpy(hash, answer, 16);
-	hash[16] = '\0';
-	r = oci_config_put(*text, *len, "linux", "seccomp", answer + 17, &edited, &n, e);
-	if (r < 0)
-		return r;
-	free(*text);
-	*text = vk_take_ptr(edited);
-	*len = n;
-	return 0;
+	*profile++ = '\0';
+	take = strcmp(answer + 16, " takeover") == 0;
+	answer[16] = '\0';
+	if (take) {
+		r = oci_config_move(text, len, "linux", "seccomp", OCI_TAKEN_SECCOMP, e);
+		if (r == 0)
+			r = oci_config_move(text, len, "process", "apparmorProfile",
+					    OCI_TAKEN_APPARMOR, e);
+		if (r < 0)
+			return r;
+		if (asprintf(&taken, "--taken=%s", path) < 0)
+			taken = NULL;
+		quoted = taken ? oci_json_quote(taken) : NULL;
+		if (!quoted)
+			return vk_error_set(e, ENOMEM, "no memory");
+	}
+	if (asprintf(args, "%s%s%s%s%s", *profile ? ",\"--filter=" : "", *profile ? answer : "",
+		     *profile ? "\"" : "", quoted ? "," : "", quoted ? quoted : "") < 0) {
+		*args = NULL;
+		return vk_error_set(e, ENOMEM, "no memory");
+	}
+	return *profile ? oci_config_set(text, len, "linux", "seccomp", profile, e) : 0;
 }
 
 static int edit_config(const struct request *q, const char *path, struct vk_error *e)
 {
 	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL, *edited = NULL;
 	_cleanup_free_ char *create = NULL, *original = NULL;
-	char filter[17] = "";
+	_cleanup_free_ char *args = NULL;
 	struct oci_hook hooks[] = {
 		{"createRuntime", NULL},
 		{"poststop", "{\"path\":\"" VK_HOOK_PATH "\",\"args\":[" MINE
@@ -330,13 +361,13 @@ static int edit_config(const struct request *q, const char *path, struct vk_erro
 	len = original_len;
 	if (!text || strlen(text) != len)
 		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
-	r = put_filter(q, &text, &len, filter, e);
+	r = put_filter(q, real, &text, &len, &args, e);
 	if (r < 0) {
 		if (!e->file[0])
 			snprintf(e->file, sizeof(e->file), "%s", real);
 		return r;
 	}
-	create = create_hook(q, filter);
+	create = create_hook(q, args ? args : "");
 	if (!create)
 		return vk_error_set(e, ENOMEM, "no memory");
 	hooks[0].json = create;
@@ -375,6 +406,67 @@ static int prepare(struct request *q, struct vk_error *e)
 	return edit_config(q, path, e);
 }
 
+/* ---- exec ---- */
+
+/* What the record of a container says: line 3 is its bundle (record.c). */
+static int read_bundle(const char *id, char *path, size_t size)
+{
+	_cleanup_free_ char *record = NULL, *line = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t cap = 0;
+
+	if (!*id || *id == '.' || strchr(id, '/') ||
+	    asprintf(&record, VK_OCI_RECORDS "/%s", id) < 0) {
+		record = NULL;
+		return -ENOENT;
+	}
+	f = fopen(record, "re");
+	for (int i = 0; f && i < 3; i++)
+		if (getline(&line, &cap, f) <= 0)
+			return -ENOENT;
+	if (!f || *line != '/')
+		return -ENOENT;
+	line[strcspn(line, "\n")] = '\0';
+	return snprintf(path, size, "%s/config.json", line) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+/*
+ * Engines name the AppArmor profile of the container again for each process that they execute in
+ * it. Where the instance is in its place, it must not apply to some of the processes: they could
+ * not signal the others. In doubt it stays.
+ */
+static int prepare_exec(const struct request *q, struct vk_error *e)
+{
+	_cleanup_free_ char *config = NULL, *process = NULL, *text = NULL;
+	const char *taken, *asked;
+	size_t taken_len, asked_len, len, process_len;
+	struct stat st, unused;
+	char path[4096];
+	int r;
+
+	if (!q->process || !q->id || read_bundle(q->id, path, sizeof(path)) < 0 ||
+	    read_config(path, &unused, &config, &len, e) < 0 ||
+	    oci_config_find(config, len, "process", OCI_TAKEN_APPARMOR, &taken, &taken_len, e) <
+		    0 ||
+	    !taken)
+		return 0;
+	r = read_config(q->process, &st, &process, &process_len, e);
+	if (r < 0)
+		return r;
+	/* The file is what config.json has as "process". */
+	r = asprintf(&text, "{\"process\":%s}", process);
+	if (r < 0) {
+		text = NULL;
+		return vk_error_set(e, ENOMEM, "no memory");
+	}
+	len = (size_t)r;
+	r = oci_config_find(text, len, "process", "apparmorProfile", &asked, &asked_len, e);
+	if (r < 0 || !asked || asked_len != taken_len || memcmp(asked, taken, taken_len) != 0)
+		return r;
+	r = oci_config_move(&text, &len, "process", "apparmorProfile", OCI_TAKEN_APPARMOR, e);
+	return r < 0 ? r : replace_config(q->process, &st, text + 11, len - 12, e);
+}
+
 static bool starts_container(const char *command)
 {
 	return command && (!strcmp(command, "create") || !strcmp(command, "run") ||
@@ -394,6 +486,8 @@ int main(int argc, char **argv)
 		r = find_runtime(&q, path, sizeof(path), &e);
 	if (r == 0 && starts_container(q.command))
 		r = prepare(&q, &e);
+	if (r == 0 && q.command && !strcmp(q.command, "exec"))
+		r = prepare_exec(&q, &e);
 	if (r < 0)
 		return fail(&q, &e);
 	q.argv[0] = path;

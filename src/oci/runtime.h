@@ -19,6 +19,9 @@
  * @unknown:   a global option that is not known, so the subcommand may be another word
  * @bundle:    --bundle, or NULL
  * @config:    --config of crun, or NULL
+ * @process:   --process of exec, or NULL
+ * @id:        the last word of exec, or NULL
+ * @takeover:  of the configuration: all containers' profiles are taken over
  * @runtime:   --vkernel-runtime, or NULL
  * @policies:  --policy, names or absolute paths
  * @argv:      for the real runtime, without our own options
@@ -30,6 +33,9 @@ struct request {
 	const char *unknown;
 	const char *bundle;
 	const char *config;
+	const char *process;
+	const char *id;
+	bool takeover;
 	const char *runtime;
 	const char *policies[MAX_POLICIES];
 	size_t n_policies;
@@ -39,7 +45,7 @@ struct request {
 /* @argv is of the process, and lives as long. */
 int request_parse(struct request *q, int argc, char **argv, struct vk_error *e);
 
-/* /etc/vkernel/runtime.conf: "runtime = PATH", "policy = NAME". Fills what @q leaves open. */
+/* /etc/vkernel/runtime.conf: "runtime = PATH", "policy = NAME", "takeover = true". Fills what @q leaves open. */
 int request_configure(struct request *q, struct vk_error *e);
 
 #endif

@@ -27,24 +27,6 @@ teardown() {
 	runc delete -f server || true
 }
 
-# A bundle on Debian with the software in it: the guest's own root, copied on write.
-image() { # name uid command argument...
-	local dir=$bundles/$1 uid=$2
-	if [[ ! -d $dir ]]; then
-		mkdir -p "$dir"/{root,upper,work}
-		mount -t overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" image "$dir/root"
-		runc spec --bundle "$dir"
-	fi
-	shift 2
-	jq --argjson uid "$uid" --argjson args "$(printf '%s\n' "$@" | jq -R . | jq -s .)" '.process.terminal = false | .root = {path: "root"} |
-		.process.args = $args | .process.user = {uid: $uid, gid: $uid} |
-		(.process.capabilities | .bounding, .effective, .permitted) |=
-			. + ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"] |
-		.linux.namespaces |= map(select(.type != "network"))' \
-		"$dir/config.json" >"$dir/new"
-	mv "$dir/new" "$dir/config.json"
-}
-
 start() { # policy
 	# Into a pipe, as engines do: a file of the host would be foreign to the container.
 	"$runtime" --policy "$1" run -d -b "$bundles/$1" server </dev/null \

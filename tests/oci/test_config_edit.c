@@ -128,3 +128,29 @@ TEST(the_subcommand_and_the_bundle_are_found)
 		free(copy);
 	}
 }
+
+TEST(a_profile_is_put_aside_and_comes_back)
+{
+	static const char before[] =
+		"{\"linux\":{\"seccomp\":{\"n\":18446744073709551615},\"a\":1}}";
+	char *text = strdup(before);
+	size_t len = strlen(before), n;
+	struct vk_error e = {0};
+	const char *value;
+
+	ASSERT(text);
+	CHECK_EQ(oci_config_move(&text, &len, "process", "apparmorProfile", "x", &e), 0);
+	CHECK_STREQ(text, before);
+	CHECK_EQ(oci_config_move(&text, &len, "linux", "seccomp", OCI_TAKEN_SECCOMP, &e), 0);
+	CHECK_EQ(len, strlen(text));
+	CHECK_EQ(oci_config_find(text, len, "linux", "seccomp", &value, &n, &e), 0);
+	CHECK(!value);
+	CHECK_EQ(oci_config_find(text, len, "linux", OCI_TAKEN_SECCOMP, &value, &n, &e), 0);
+	CHECK(value && n == 26 && memcmp(value, "{\"n\":18446744073709551615}", n) == 0);
+	/* What was put there meanwhile goes. */
+	CHECK_EQ(oci_config_set(&text, &len, "linux", "seccomp", "{\"ours\":1}", &e), 0);
+	CHECK_EQ(oci_config_move(&text, &len, "linux", OCI_TAKEN_SECCOMP, "seccomp", &e), 0);
+	CHECK_EQ(oci_config_find(text, len, "linux", "seccomp", &value, &n, &e), 0);
+	CHECK(value && n == 26 && !strstr(text, "ours"));
+	free(text);
+}
