@@ -452,6 +452,27 @@ static int make_rules(struct vk_filter *f, const struct vk_components *comps, st
 	return r;
 }
 
+/* Most policies have only rules that hooks look after, and most containers start under one. */
+static bool says_nothing(const struct vk_sys_section *s)
+{
+	if (!s->set)
+		return true;
+	if (s->def.act != VK_SYS_ALLOW || s->unknown.act != VK_SYS_ALLOW || s->abis != VK_ABIS_ALL)
+		return false;
+	for (size_t i = 0; i < s->n_rules; i++)
+		if (s->rules[i].verdict.act != VK_SYS_ALLOW && !left_to_hook(s, &s->rules[i]))
+			return false;
+	return true;
+}
+
+static bool all_say_nothing(const struct vk_components *comps)
+{
+	for (size_t i = 0; i < comps->n; i++)
+		if (!says_nothing(&comps->c[i].policy->sys))
+			return false;
+	return true;
+}
+
 int vk_filter_make(const struct vk_policy *const *layers, size_t n, struct vk_filter *ret,
 		   struct vk_error *e)
 {
@@ -462,7 +483,7 @@ int vk_filter_make(const struct vk_policy *const *layers, size_t n, struct vk_fi
 	if (r < 0)
 		return r;
 	r = make_defaults(&f, &comps);
-	if (r == 0)
+	if (r == 0 && !all_say_nothing(&comps))
 		r = make_rules(&f, &comps, e);
 	if (r == -E2BIG)
 		return vk_error_set(e, E2BIG, "the conditions on a system call are too many");
