@@ -85,10 +85,12 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 	r = vk_store_open(eng, e);
 	if (r < 0)
 		goto fail;
-	if (access(VK_PIN_ROOT, F_OK) < 0)
+	if (access(VK_PIN_ROOT, F_OK) < 0) {
 		r = set_up(eng, e);
-	else
+	} else {
+		eng->brief = flags & VK_OPEN_BRIEF;
 		r = vk_pins_open(eng, e);
+	}
 	if (r == 0 && eng->writable)
 		r = recheck_preemption(eng, e);
 	if (r < 0)

@@ -60,6 +60,7 @@ struct vk_engine;
 enum vk_open_flag {
 	VK_OPEN_CREATE = 1, /* set up maps and core hooks when absent, after the self-test */
 	VK_OPEN_READ_ONLY = 2, /* for ps, show, stats: no lock, nothing is created */
+	VK_OPEN_BRIEF = 4, /* to make or end one instance, which is cheaper, and no more */
 };
 
 /* -ENOENT: READ_ONLY and nothing was ever set up here; -EPERM: not root; -EOPNOTSUPP: this host
@@ -207,6 +208,8 @@ int vk_instance_join_mntns(struct vk_engine *eng, uint32_t id, pid_t pid, struct
 int vk_instance_list(struct vk_engine *eng, bool with_layers,
 		     int (*fn)(const struct vk_info *info, void *data), void *data,
 		     struct vk_error *e);
+/* Whether there is one of exactly this name. */
+bool vk_instance_exists(struct vk_engine *eng, const char *name);
 /* By name or unique prefix. -ENOENT, -ENOTUNIQ. Release with vk_info_free. */
 int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,
 		    struct vk_error *e);

@@ -108,7 +108,7 @@ static int load_image(struct vk_engine *eng, uint32_t slot, const struct vk_imag
 }
 
 /* Remembers a slot that no row mentions yet. */
-static int reserve(struct vk_engine *eng, uint32_t slot, uint64_t hash, struct vk_error *e)
+int vk_slot_keep(struct vk_engine *eng, uint32_t slot, uint64_t hash, struct vk_error *e)
 {
 	struct vk_reserved *more =
 		reallocarray(eng->reserved, eng->n_reserved + 1, sizeof(*eng->reserved));
@@ -155,7 +155,7 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 		if (!eng->rows[id].used ||
 		    !slot_fits(eng, img, hash, slot, vk_row_state(eng, id)->hash, used, ret_slot))
 			continue;
-		return reserve(eng, slot, hash, e);
+		return vk_slot_keep(eng, slot, hash, e);
 	}
 	/* Index 0 stays empty: rule word 0 means no rules. */
 	for (index = 1; index < VK_SLOTS && used[index];)
@@ -164,7 +164,7 @@ int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t 
 		return vk_error_set(e, ENOSPC, "all %d image slots are in use", VK_SLOTS);
 	r = load_image(eng, VK_SLOT(c, index), img, e);
 	if (r == 0)
-		r = reserve(eng, VK_SLOT(c, index), hash, e);
+		r = vk_slot_keep(eng, VK_SLOT(c, index), hash, e);
 	if (r == 0)
 		*ret_slot = VK_SLOT(c, index);
 	return r;

@@ -113,6 +113,42 @@ static int compile(struct vk_plan *p, struct vk_image **known, struct vk_error *
 	return r;
 }
 
+/*
+ * What a new instance without a parent enforces is what its document says, so that of an instance
+ * under the same document does as well: containers start under a few policies, again and again.
+ * The hash is kept in the map, where nobody can change it to pass one document off as another; and
+ * it is that of this version's compiler.
+ */
+static int share_image(struct vk_plan *p, struct vk_engine *eng, const char *document,
+		       struct vk_error *e)
+{
+	struct vk_plan_item *item = &p->items[0];
+	struct vk_row_state *next = &item->state;
+	int r;
+
+	next->document =
+		vk_hash(document, strlen(document)) ^ vk_hash(VK_VERSION, strlen(VK_VERSION));
+	if (item->id || item->parent || p->n != 1)
+		return 0;
+	/* Which filter it is under differs, and is checked for each. */
+	r = vk_entry_check(p->degraded, p->given, p->n_given, next->entry, &next->entry, e);
+	for (uint32_t id = 1; r == 0 && id <= eng->bss->vk_top_id; id++) {
+		const struct vk_row_state *s = vk_row_state(eng, id);
+
+		if (!eng->rows[id].used || eng->rows[id].parent || s->n_pushed ||
+		    s->document != next->document)
+			continue;
+		item->shared = true;
+		item->slot = vk_row_slot(s);
+		next->hash = s->hash;
+		next->needs = s->needs;
+		next->image_bytes = s->image_bytes;
+		next->states = s->states;
+		break;
+	}
+	return r;
+}
+
 /* Puts layers given by root in force: of the plan's new instance, or of @id. */
 static int set_layers(struct vk_engine *eng, struct vk_plan *p, uint32_t id, uint32_t parent,
 		      const struct vk_row_state *next, struct vk_image **known, uint32_t *ret_id,
@@ -128,6 +164,8 @@ static int set_layers(struct vk_engine *eng, struct vk_plan *p, uint32_t id, uin
 	if (!document)
 		return vk_error_set(e, ENOMEM, "no memory to store the policies");
 	r = vk_plan_make(p, eng, id, parent, next, document, strlen(document), e);
+	if (r == 0)
+		r = share_image(p, eng, document, e);
 	if (r == 0)
 		r = compile(p, known, e);
 	if (r == 0)
@@ -357,6 +395,15 @@ static int end_members(struct vk_engine *eng, struct removal *rm, struct vk_erro
 	return vk_error_set(e, EBUSY, "its members do not end");
 }
 
+static void remove_place(struct vk_engine *eng, uint32_t id, const struct vk_place *place)
+{
+	if (bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], place) < 0)
+		return;
+	__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
+	if (eng->rows[id].placed < UINT8_MAX)
+		eng->rows[id].placed--;
+}
+
 /* Forgets the places of @id, so that nobody joins what is gone. */
 static void remove_places(struct vk_engine *eng, uint32_t id)
 {
@@ -366,6 +413,12 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 	int map = eng->maps[VK_MAP_PLACES], r = 0;
 	uint32_t at, n;
 
+	keys[0] = (struct vk_place){.kind = VK_PLACE_MNTNS, .id = eng->bss->vk_instances[id].mntns};
+	keys[1] = (struct vk_place){.kind = VK_PLACE_CGROUP, .id = eng->rows[id].cgroup};
+	for (size_t i = 0; i < 2 && eng->rows[id].placed; i++)
+		if (bpf_map_lookup_elem(map, &keys[i], &ids[0]) == 0 && ids[0] == id)
+			remove_place(eng, id, &keys[i]);
+	/* A container has these two; others are looked for among all. */
 	if (!eng->rows[id].placed)
 		return;
 	for (bool first = true; r == 0; first = false) {
@@ -374,8 +427,8 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 		if (r < 0 && errno != ENOENT)
 			break;
 		for (uint32_t i = 0; i < n; i++)
-			if (ids[i] == id && bpf_map_delete_elem(map, &keys[i]) == 0)
-				__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
+			if (ids[i] == id)
+				remove_place(eng, id, &keys[i]);
 	}
 }
 
@@ -567,6 +620,14 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 		vk_info_free(&info);
 	}
 	return r;
+}
+
+bool vk_instance_exists(struct vk_engine *eng, const char *name)
+{
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
+		if (eng->rows[id].used && strcmp(eng->rows[id].name, name) == 0)
+			return true;
+	return false;
 }
 
 int vk_instance_get(struct vk_engine *eng, const char *name, struct vk_info *ret,

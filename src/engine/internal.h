@@ -30,6 +30,7 @@ enum vk_row_push {
  * struct vk_row_state - what an instance enforces, as user space knows it
  * @rule:     vk_instance.rule while this is in force: of the two states of a row, that one counts
  * @hash:     of the image, to find equal ones
+ * @document: hash of the layers given by root, as their texts say; see share_image()
  * @entry:    hash of the filter that its members have at the entry of the kernel, 0: none
  * @needs:    VK_NEED_* of the image
  * @image_bytes: bytes of the image in use
@@ -48,6 +49,7 @@ enum vk_row_push {
 struct vk_row_state {
 	uint64_t rule;
 	uint64_t hash;
+	uint64_t document;
 	uint64_t entry;
 	uint32_t needs;
 	uint32_t image_bytes;
@@ -72,13 +74,14 @@ struct vk_row_state {
  * @name:     its name; kept with the texts after its end, until the id is used again, so that its
  *            last events can still be explained
  * @used:     the instance exists
- * @placed:   it has entries in vk_places
+ * @placed:   entries that it has in vk_places; 255: as many or more
  * @ended:    when it does not exist any more: its last state
  * @parent:   the instance above it, 0: none
  * @by_member: a member made it, through the broker
  * @uid:      which user, then
  * @created:  vk_instance.created_ns, by which a parent whose id is used again is told from it
  * @parent_created: that of its parent
+ * @cgroup:   of the last of them for a cgroup, its id
  * @program_slot: where its programs are in the arrays; 0: it has none of its own
  * @state:    what is in force, and what was before or will be next
  *
@@ -99,8 +102,9 @@ struct vk_row {
 	uint64_t created;
 	uint64_t parent_created;
 	struct vk_row_state state[2];
+	uint64_t cgroup;
 	uint32_t program_slot;
-	uint8_t reserved[VK_ROW_BYTES - 420];
+	uint8_t reserved[VK_ROW_BYTES - 444];
 };
 _Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 
@@ -127,6 +131,7 @@ enum vk_pinned_map {
 
 struct vk_engine {
 	bool writable;
+	bool brief; /* see VK_OPEN_BRIEF */
 	int lock;
 	int maps[VK_MAP_COUNT];
 	struct vkernel_bpf__bss *bss;
@@ -142,10 +147,13 @@ struct vk_engine {
 	size_t n_reserved;
 	uint64_t entry;
 	bool degraded;
+	uint64_t ensured; /* needs whose hooks are known to be attached */
 };
 
 /* load.c: programs, maps, pins */
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
+/* The descriptor of a map, which is opened when it is asked for first. */
+int vk_map(struct vk_engine *eng, int m, struct vk_error *e);
 void vk_pins_remove(void);
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
 /* Attaches what @needs asks for and is not attached yet, */
@@ -173,6 +181,8 @@ int vk_iterate(const char *program, int (*fn)(const void *record, void *data), s
 /* image.c: slots. What is acquired stays reserved, and is not released, until n_reserved is 0. */
 int vk_slot_acquire(struct vk_engine *eng, const struct vk_image *img, uint64_t hash,
 		    uint32_t *ret_slot, struct vk_error *e);
+/* Likewise a slot that is known. */
+int vk_slot_keep(struct vk_engine *eng, uint32_t slot, uint64_t hash, struct vk_error *e);
 /* A copy of the image in the slot. */
 int vk_slot_read(struct vk_engine *eng, uint32_t slot, struct vk_image **ret);
 /* Whether the image in the slot is @img, byte for byte. */
@@ -235,6 +245,7 @@ struct vk_plan_text {
  * @uid:     of a pushed one: who pushed it; else -1
  * @n_chain: how many
  * @img:     the image, once compiled
+ * @shared:  there is none: it is that of another instance, in @slot, as @state says
  * @slot:    where it is loaded
  */
 struct vk_plan_item {
@@ -247,6 +258,7 @@ struct vk_plan_item {
 	int64_t uid[VK_CHAIN];
 	size_t n_chain;
 	struct vk_image *img;
+	bool shared;
 	uint32_t slot;
 };
 

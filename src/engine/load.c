@@ -369,9 +369,14 @@ int vk_skeleton_open(struct vk_engine *eng, enum vk_mechanism m, const struct bt
 		return r;
 	bpf_object__for_each_program(p, s->obj)
 		bpf_program__set_autoload(p, false);
-	for (int i = 0; eng && i < VK_MAP_COUNT; i++)
-		if (bpf_map__reuse_fd(skeleton_map(s, i), eng->maps[i]) < 0)
+	for (int i = 0; eng && i < VK_MAP_COUNT; i++) {
+		int fd = vk_map(eng, i, e);
+
+		if (fd < 0)
+			return fd;
+		if (bpf_map__reuse_fd(skeleton_map(s, i), fd) < 0)
 			return vk_error_set(e, EPROTO, "map %s does not fit", map_names[i]);
+	}
 	*ret = vk_take_ptr(s);
 	return 0;
 }
@@ -422,24 +427,111 @@ void vk_pins_remove(void)
 	remove_pins(VK_PIN_ROOT);
 }
 
+int vk_map(struct vk_engine *eng, int m, struct vk_error *e)
+{
+	char path[128];
+
+	if (eng->maps[m] >= 0)
+		return eng->maps[m];
+	snprintf(path, sizeof(path), VK_PIN_ROOT "/maps/%s", map_names[m]);
+	eng->maps[m] = bpf_obj_get(path);
+	if (eng->maps[m] < 0)
+		return vk_error_set(e, errno == ENOENT ? EPROTO : errno, "cannot open %s: %s", path,
+				    strerror(errno));
+	return eng->maps[m];
+}
+
+static void *reserve(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* Bytes from @from to @to of a map, at their place in what was reserved for all of it. */
+static int map_pages(void *base, int fd, size_t from, size_t to)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t start = from / page * page, len = (to + page - 1) / page * page - start;
+
+	return mmap((char *)base + start, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		    (off_t)start) == MAP_FAILED ?
+		       -errno :
+		       0;
+}
+
+/*
+ * The kernel enters each page of a mapping at once, and these are thousands. Who only makes or ends
+ * an instance has no use for the caches of the programs, nor for rows behind the last one: no other
+ * instance is made meanwhile.
+ */
+static int map_briefly(struct vk_engine *eng)
+{
+	static const size_t caches = offsetof(struct vkernel_bpf__bss, vk_member_slots),
+			    behind = offsetof(struct vkernel_bpf__bss, vk_key_base);
+	int r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], behind, eng->bss_size);
+	size_t n;
+
+	_Static_assert(offsetof(struct vkernel_bpf__bss, vk_top_id) >=
+				       offsetof(struct vkernel_bpf__bss, vk_key_base) &&
+			       offsetof(struct vkernel_bpf__bss, vk_instances) <
+				       offsetof(struct vkernel_bpf__bss, vk_member_slots),
+		       "what is left out is the caches");
+	if (r < 0)
+		return r;
+	n = (size_t)eng->bss->vk_top_id + 2;
+	if (n > VK_INSTANCES)
+		n = VK_INSTANCES;
+	r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0,
+		      caches - (VK_INSTANCES - n) * sizeof(struct vk_instance));
+	return r < 0 ? r :
+		       map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, n * sizeof(struct vk_row));
+}
+
+static int map_data(struct vk_engine *eng, struct vk_error *e)
+{
+	size_t rows = sizeof(struct vk_row) * VK_INSTANCES,
+	       programs = sizeof(struct vk_program_row) * VK_PROGRAM_ROWS;
+	int r = 0;
+
+	eng->bss = reserve(eng->bss_size);
+	eng->rows = reserve(rows);
+	eng->programs = reserve(programs);
+	if (!eng->bss || !eng->rows || !eng->programs)
+		r = -errno;
+	if (r == 0 && eng->brief)
+		r = map_briefly(eng);
+	if (r == 0 && !eng->brief)
+		r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0, eng->bss_size);
+	if (r == 0 && !eng->brief)
+		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, rows);
+	if (r == 0)
+		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, programs);
+	if (r < 0)
+		return vk_error_set(e, -r, "cannot map our own data: %s", strerror(-r));
+	/* Children have no use for them, and copying their page tables takes milliseconds. */
+	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
+	madvise(eng->rows, rows, MADV_DONTFORK);
+	madvise(eng->programs, programs, MADV_DONTFORK);
+	return 0;
+}
+
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
+	int r;
 
 	if (access(VK_PIN_ROOT, F_OK) < 0)
 		return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
 				    errno == EACCES ? "root privileges are needed" :
 						      "there are no instances on this host");
-	for (int m = 0; m < VK_MAP_COUNT; m++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), VK_PIN_ROOT "/maps/%s", map_names[m]);
-		eng->maps[m] = bpf_obj_get(path);
-		if (eng->maps[m] < 0)
-			return vk_error_set(e, errno == ENOENT ? EPROTO : errno,
-					    "cannot open %s: %s", path, strerror(errno));
+	/* The others when somebody pushes programs. */
+	for (int m = 0; m < VK_MAP_HOOKS; m++) {
+		r = vk_map(eng, m, e);
+		if (r < 0)
+			return r;
 	}
 	if (bpf_obj_get_info_by_fd(eng->maps[VK_MAP_BSS], &info, &len) < 0)
 		return vk_error_set(e, errno, "cannot look at our own data");
@@ -451,28 +543,9 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 		return -EPROTO;
 	}
 	eng->bss_size = (info.value_size + page - 1) / page * page;
-	eng->bss = mmap(NULL, eng->bss_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			eng->maps[VK_MAP_BSS], 0);
-	if (eng->bss == MAP_FAILED) {
-		eng->bss = NULL;
-		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
-	}
-	eng->rows = mmap(NULL, sizeof(struct vk_row) * VK_INSTANCES, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, eng->maps[VK_MAP_ROWS], 0);
-	if (eng->rows == MAP_FAILED) {
-		eng->rows = NULL;
-		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
-	}
-	eng->programs = mmap(NULL, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS,
-			     PROT_READ | PROT_WRITE, MAP_SHARED, eng->maps[VK_MAP_PROGRAMS], 0);
-	if (eng->programs == MAP_FAILED) {
-		eng->programs = NULL;
-		return vk_error_set(e, errno, "cannot map our own data: %s", strerror(errno));
-	}
-	/* Children have no use for them, and copying their page tables takes milliseconds. */
-	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
-	madvise(eng->rows, sizeof(struct vk_row) * VK_INSTANCES, MADV_DONTFORK);
-	madvise(eng->programs, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS, MADV_DONTFORK);
+	r = map_data(eng, e);
+	if (r < 0)
+		return r;
 	if (eng->bss->vk_abi != VK_KERN_ABI)
 		return vk_error_set(e, EPROTO,
 				    "the pins in %s belong to another version of vkernel",
@@ -557,11 +630,19 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t programs,
 			  struct vk_error *e)
 {
-	bool watched = moves_watched();
-	int r = attach_needed(eng, needs, programs, e);
+	uint64_t wanted = needs | 1ull << 63; /* those that are always there, too */
+	bool watched;
+	int r;
 
+	/* Under the lock nobody detaches what was there when it was looked for. */
+	if (!programs && eng->writable && (eng->ensured & wanted) == wanted)
+		return 0;
+	watched = moves_watched();
+	r = attach_needed(eng, needs, programs, e);
 	if (r == 0 && !watched && moves_watched())
 		settle_moves(eng);
+	if (r == 0)
+		eng->ensured |= wanted;
 	return r;
 }
 

@@ -170,12 +170,20 @@ static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *
 
 	if (r < 0)
 		return r;
-	eng->rows[id].placed = 1;
+	/* Who is killed in between leaves one too many, and then all are looked through. */
+	if (eng->rows[id].placed < UINT8_MAX)
+		eng->rows[id].placed++;
+	if (place->kind == VK_PLACE_CGROUP)
+		eng->rows[id].cgroup = place->id;
 	/* First, so that nobody who executes there meanwhile is told that there are no places. */
 	__atomic_fetch_add(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
 	if (bpf_map_update_elem(eng->maps[VK_MAP_PLACES], place, &id, BPF_NOEXIST) == 0)
 		return 0;
+	r = errno;
 	__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
+	if (eng->rows[id].placed < UINT8_MAX)
+		eng->rows[id].placed--;
+	errno = r;
 	if (errno == EEXIST)
 		return vk_error_set(e, EEXIST, "that place belongs to an instance already");
 	return vk_error_set(e, errno, "cannot record the place: %s", strerror(errno));

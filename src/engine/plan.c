@@ -288,8 +288,11 @@ int vk_plan_compile(struct vk_plan *p, struct vk_error *e)
 	for (size_t i = 0; i < p->n; i++) {
 		vk_cleanup(vk_layer_list_done) struct vk_layer_list l = {0};
 		struct vk_plan_item *item = &p->items[i];
-		int r = item->img ? 0 : vk_plan_layers(p, item, &l, e);
+		int r = 0;
 
+		if (item->shared)
+			continue;
+		r = item->img ? 0 : vk_plan_layers(p, item, &l, e);
 		if (r == 0 && !item->img)
 			r = vk_entry_check(p->degraded, (const struct vk_policy *const *)l.layer,
 					   l.n, item->state.entry, &item->state.entry, e);
@@ -354,12 +357,16 @@ static int load_all(struct vk_plan *p, struct vk_engine *eng, struct vk_error *e
 	int r;
 
 	for (size_t i = 0; i < p->n; i++)
-		needs |= p->items[i].img->needs;
+		needs |= p->items[i].shared ? p->items[i].state.needs : p->items[i].img->needs;
 	vk_modules_refresh(eng);
 	r = vk_hooks_ensure(eng, needs, e);
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
 		struct vk_plan_item *item = &p->items[i];
 
+		if (item->shared) {
+			r = vk_slot_keep(eng, item->slot, item->state.hash, e);
+			continue;
+		}
 		item->state.hash = vk_hash(item->img, item->img->size);
 		r = vk_slot_acquire(eng, item->img, item->state.hash, &item->slot, e);
 	}
@@ -448,9 +455,11 @@ static void put_in_force(struct vk_engine *eng, struct vk_plan_item *item)
 	if (eng->rows[item->id].used && now == s)
 		s = &eng->rows[item->id].state[1];
 	item->state.rule = (uint64_t)++eng->bss->vk_next_view << 32 | item->slot;
-	item->state.needs = img->needs;
-	item->state.image_bytes = img->size;
-	item->state.states = (img->max_entry / (img->stride / VK_ROW_UNIT)) + 1;
+	if (!item->shared) {
+		item->state.needs = img->needs;
+		item->state.image_bytes = img->size;
+		item->state.states = (img->max_entry / (img->stride / VK_ROW_UNIT)) + 1;
+	}
 	*s = item->state;
 	__atomic_store_n(&eng->bss->vk_instances[item->id].rule, s->rule, __ATOMIC_SEQ_CST);
 }

@@ -332,9 +332,11 @@ uint64_t vk_programs_asked(struct vk_engine *eng, bool *ret_paths)
 
 static void forget_slot(struct vk_engine *eng, uint32_t slot, uint64_t keep)
 {
+	struct vk_error ignored = {0};
+
 	for (unsigned int hook = 1; hook < VK_HOOK_COUNT; hook++)
 		if (!(keep >> hook & 1))
-			bpf_map_delete_elem(eng->maps[VK_MAP_HOOK(hook)], &slot);
+			bpf_map_delete_elem(vk_map(eng, VK_MAP_HOOK(hook), &ignored), &slot);
 }
 
 /*
@@ -373,8 +375,9 @@ static int commit(struct change *c, uint32_t vki, struct vk_error *e)
 	for (size_t i = 0; i < c->n_plans; i++)
 		for (unsigned int hook = 1; hook < VK_HOOK_COUNT; hook++)
 			if (c->plans[i].fds[hook] >= 0 &&
-			    bpf_map_update_elem(eng->maps[VK_MAP_HOOK(hook)], &c->plans[i].slot,
-						&c->plans[i].fds[hook], BPF_ANY) < 0)
+			    bpf_map_update_elem(vk_map(eng, VK_MAP_HOOK(hook), e),
+						&c->plans[i].slot, &c->plans[i].fds[hook],
+						BPF_ANY) < 0)
 				return vk_error_set(e, errno, "cannot store the programs at %s: %s",
 						    vk_program_hook_name(hook), strerror(errno));
 	for (uint32_t id = 1; id < VK_INSTANCES; id++) {

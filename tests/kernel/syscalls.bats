@@ -90,7 +90,12 @@ errno_of() { # policy number args...
 	has "filter.yaml:3:10"
 	run "$vkernel" update sys -p filter.yaml --allow-degraded
 	[ "$status" -eq 0 ]
-	kill $pid
+	# The next one could share its rules, and still lacks the filter.
+	sleep 100 3>&- &
+	run "$vkernel" attach second -p filter.yaml $!
+	[ "$status" -eq 1 ]
+	has "needs a filter for system calls, which only a start can install"
+	kill $! $pid
 	"$vkernel" rm --kill sys
 }
 
