@@ -68,7 +68,8 @@ static void put_text(struct buffer *b, const char *s)
 
 static void skip_space(struct scan *sc)
 {
-	while (sc->s < sc->end && strchr(" \t\r\n", *sc->s) && *sc->s)
+	while (sc->s < sc->end &&
+	       (*sc->s == ' ' || *sc->s == '\t' || *sc->s == '\r' || *sc->s == '\n'))
 		sc->s++;
 }
 
@@ -76,10 +77,18 @@ static bool skip_string(struct scan *sc)
 {
 	if (sc->s >= sc->end || *sc->s != '"')
 		return false;
-	for (sc->s++; sc->s < sc->end && *sc->s != '"'; sc->s++)
-		if (*sc->s == '\\')
-			sc->s++;
-	return sc->s++ < sc->end;
+	for (sc->s++; sc->s < sc->end;) {
+		const char *quote = memchr(sc->s, '"', (size_t)(sc->end - sc->s)), *escape = quote;
+
+		if (!quote)
+			break;
+		while (escape > sc->s && escape[-1] == '\\')
+			escape--;
+		sc->s = quote + 1;
+		if ((quote - escape) % 2 == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Only as far as strings and brackets go: the runtime checks the rest. */
@@ -89,22 +98,34 @@ static bool skip_value(struct scan *sc)
 	size_t depth = 0;
 
 	while (sc->s < sc->end) {
-		char c = *sc->s;
-
-		if (c == '"') {
+		switch (*sc->s) {
+		case '"':
 			if (!skip_string(sc))
 				return false;
-		} else if (c == '{' || c == '[') {
+			break;
+		case '{':
+		case '[':
 			depth++;
 			sc->s++;
-		} else if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
-			break;
-		} else {
-			depth -= c == '}' || c == ']';
+			continue;
+		case '}':
+		case ']':
+			if (depth == 0)
+				return sc->s > start;
+			depth--;
 			sc->s++;
-		}
-		if (depth == 0 && strchr("\"}]", c))
 			break;
+		case ',':
+			if (depth == 0)
+				return sc->s > start;
+			sc->s++;
+			continue;
+		default:
+			sc->s++;
+			continue;
+		}
+		if (depth == 0)
+			return true;
 	}
 	return depth == 0 && sc->s > start;
 }
@@ -402,6 +423,47 @@ int oci_config_move(char **text, size_t *len, const char *outer, const char *fro
 		return vk_error_set(e, ENOMEM, "no memory");
 	r = oci_config_set(text, len, outer, to, copy, e);
 	return r < 0 ? r : oci_config_set(text, len, outer, from, "null", e);
+}
+
+int oci_config_append(const char *text, size_t len, const char *key, const char *json, char **ret,
+		      size_t *ret_len, struct vk_error *e)
+{
+	vk_cleanup(buffer_free) struct buffer b = {0};
+	struct scan sc = {text, text + len}, rest;
+	struct member old;
+	const char *cut;
+	bool have;
+	int r;
+
+	skip_space(&sc);
+	r = find_key(sc, key, &old, e);
+	if (r < 0)
+		return r;
+	have = old.key && !is_null(&old);
+	if (have && *old.value != '[')
+		return vk_error_set(e, EINVAL, "key \"%s\" is no array", key);
+	/* After a bracket, or in place of null, or as the first key. */
+	cut = have ? old.value + 1 : old.key ? old.value : sc.s + 1;
+	rest = (struct scan){cut + (old.key && !have ? old.len : 0), text + len};
+	put(&b, text, (size_t)(cut - text));
+	if (!old.key) {
+		put_text(&b, "\"");
+		put_text(&b, key);
+		put_text(&b, "\":");
+	}
+	put_text(&b, have ? "" : "[");
+	put_text(&b, json);
+	put_text(&b, have ? "" : "]");
+	cut = rest.s;
+	skip_space(&rest);
+	if (have ? *rest.s != ']' : !old.key && *rest.s != '}')
+		put_text(&b, ",");
+	put(&b, cut, (size_t)(text + len - cut));
+	if (b.failed)
+		return vk_error_set(e, ENOMEM, "no memory");
+	*ret = vk_take_ptr(b.data);
+	*ret_len = b.len;
+	return 0;
 }
 
 char *oci_json_quote(const char *s)

@@ -54,6 +54,9 @@ int oci_config_move(char **text, size_t *len, const char *outer, const char *fro
 /* Where config.json keeps a profile that was taken over; runtimes do not know these keys. */
 #define OCI_TAKEN_SECCOMP "x-vkernel-seccomp" /* in "linux" */
 #define OCI_TAKEN_APPARMOR "x-vkernel-apparmorProfile" /* in "process" */
+/* Makes @json an element of the array that key @key holds; makes the key where it is not there. */
+int oci_config_append(const char *text, size_t len, const char *key, const char *json, char **ret,
+		      size_t *ret_len, struct vk_error *e);
 
 /* @s as a JSON string, with quotes; NULL: no memory. */
 char *oci_json_quote(const char *s);

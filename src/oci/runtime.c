@@ -6,8 +6,9 @@
  *
  * create and run: the hooks go into config.json, and, when the policies need one, a filter for system
  * calls joins the engine's seccomp profile; then the real runtime is executed. Under a takeover
- * the engine's profiles are put aside in config.json, and exec does not name them again. Everything
- * else is the real runtime's from the start.
+ * the engine's profiles are put aside in config.json, and exec does not name them again. To what the
+ * real runtime says of its features our annotation is added. Everything else is its own from the
+ * start.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -214,12 +215,12 @@ static int read_answer(int fd, char **ret, size_t *ret_len, struct vk_error *e)
 		return vk_error_set(e, ENOMEM, "no memory");
 	while (len < MAX_ANSWER && (n = read(fd, text + len, MAX_ANSWER - len)) != 0) {
 		if (n < 0 && errno != EINTR)
-			return vk_error_set(e, errno, "cannot read the filter: %s",
+			return vk_error_set(e, errno, "cannot read the answer: %s",
 					    strerror(errno));
 		len += n > 0 ? (size_t)n : 0;
 	}
 	if (len == MAX_ANSWER)
-		return vk_error_set(e, E2BIG, "the filter for system calls is too long");
+		return vk_error_set(e, E2BIG, "the answer is too long");
 	text[len] = '\0';
 	*ret = vk_take_ptr(text);
 	*ret_len = len;
@@ -467,6 +468,48 @@ static int prepare_exec(const struct request *q, struct vk_error *e)
 	return r < 0 ? r : replace_config(q->process, &st, text + 11, len - 12, e);
 }
 
+/* ---- features ---- */
+
+/* Engines that let users choose annotations ask which of them a runtime obeys. What is no document
+ * of features stays as it is. */
+static int tell_features(char *path, char **argv, struct vk_error *e)
+{
+	_cleanup_free_ char *text = NULL, *edited = NULL;
+	int pipe_fds[2], status = 0, r;
+	struct vk_error ignored = {0};
+	size_t len = 0, n = 0;
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return vk_error_set(e, errno, "cannot make a pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(pipe_fds[1], STDOUT_FILENO) >= 0)
+			execv(path, argv);
+		_exit(126);
+	}
+	close(pipe_fds[1]);
+	r = pid < 0 ? vk_error_set(e, errno, "cannot fork: %s", strerror(errno)) :
+		      read_answer(pipe_fds[0], &text, &len, e);
+	close(pipe_fds[0]);
+	if (pid > 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	if (r < 0)
+		return r;
+	if (status == 0 &&
+	    oci_config_append(text, len, "potentiallyUnsafeConfigAnnotations",
+			      "\"" VK_OCI_ANNOTATION "\"", &edited, &n, &ignored) == 0) {
+		free(text);
+		text = vk_take_ptr(edited);
+		len = n;
+	}
+	r = write_all(STDOUT_FILENO, text, len);
+	if (r < 0)
+		return vk_error_set(e, -r, "cannot write the features: %s", strerror(-r));
+	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 static bool starts_container(const char *command)
 {
 	return command && (!strcmp(command, "create") || !strcmp(command, "run") ||
@@ -491,6 +534,8 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return fail(&q, &e);
 	q.argv[0] = path;
+	if (q.command && !strcmp(q.command, "features"))
+		return tell_features(path, q.argv, &e) < 0 ? fail(&q, &e) : 0;
 	execv(path, q.argv);
 	vk_error_set(&e, errno, "cannot execute %s: %s", path, strerror(errno));
 	return fail(&q, &e);

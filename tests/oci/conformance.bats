@@ -63,6 +63,11 @@ END
 	run "$runtime" --vkernel-runtime $bundles/told exec --preserve-fds 2 id sh \
 		3< <(printf three) 4< <(printf four) </dev/null
 	has 42 "[exec][--preserve-fds][2][id][sh] 3:three 4:four"
+	# Only what it says of its features gets our annotation.
+	run "$runtime" --vkernel-runtime /usr/sbin/runc features
+	jq -e '.potentiallyUnsafeConfigAnnotations | index("io.vkernel.policy") != null' <<<"$output"
+	diff <(/usr/sbin/runc features | jq -S 'del(.potentiallyUnsafeConfigAnnotations)') \
+		<(jq -S 'del(.potentiallyUnsafeConfigAnnotations)' <<<"$output")
 	# What is started is the edited bundle, with the same arguments.
 	make_bundle a 'true'
 	run "$runtime" --vkernel-runtime $bundles/told create --bundle $bundles/a --no-pivot a </dev/null

@@ -49,6 +49,41 @@ static const struct {
 	{"{\"a\":\"\\\"}", NULL},
 };
 
+static const struct {
+	const char *before, *after; /* after NULL: refused */
+} lists[] = {
+	{"{}", "{\"l\":[\"x\"]}"},
+	{" { } ", " {\"l\":[\"x\"] } "},
+	{"{\"a\":1}", "{\"l\":[\"x\"],\"a\":1}"},
+	{"{\"a\":1,\"l\":null ,\"b\":2}", "{\"a\":1,\"l\":[\"x\"] ,\"b\":2}"},
+	{"{\"l\":null}", "{\"l\":[\"x\"]}"},
+	{"{\"l\":[ ],\"b\":2}", "{\"l\":[\"x\" ],\"b\":2}"},
+	{"{\"l\":[ \"y\", \"z\"]}", "{\"l\":[\"x\", \"y\", \"z\"]}"},
+	{"{\"l\":{}}", NULL},
+	{"{\"L\":[]}", NULL},
+	{"{\"l\":[],\"l\":[]}", NULL},
+	{"[features]", NULL},
+	{"", NULL},
+};
+
+TEST(an_element_is_appended_and_nothing_else_changes)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct vk_error e = {0};
+		char *after = NULL;
+		size_t len = 0;
+		int r = oci_config_append(lists[i].before, strlen(lists[i].before), "l", "\"x\"",
+					  &after, &len, &e);
+
+		CHECK(lists[i].after ? r == 0 : r == -EINVAL);
+		if (r == 0 && lists[i].after) {
+			CHECK_STREQ(after, lists[i].after);
+			CHECK_EQ(len, strlen(lists[i].after));
+		}
+		free(after);
+	}
+}
+
 TEST(hooks_are_inserted_and_nothing_else_changes)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
