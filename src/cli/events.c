@@ -73,7 +73,8 @@ static void fetch(struct reader *r, struct cached *c, const struct vk_event *ev)
 	if (!c->info.name[0])
 		snprintf(c->info.name, sizeof(c->info.name), "#%u", ev->vki);
 	c->container = (struct oci_record){0};
-	oci_record_read(c->info.name, &c->container);
+	if (oci_record_read(c->info.name, &c->container) < 0)
+		oci_record_read_ended(c->info.name, &c->container);
 }
 
 static const struct cached *info_of(struct reader *r, const struct vk_event *ev)

@@ -17,18 +17,11 @@ static bool has_ended(int pidfd)
 	return poll(&p, 1, 0) != 0;
 }
 
-/* -ENOENT, without an error: no instance of exactly this name. */
-static int get_exact(struct vk_engine *eng, const char *name, struct vk_info *info)
+/* -ENOENT, without an error: no instance of exactly this name. A prefix would be another one. */
+static int get_exact(struct vk_engine *eng, const char *name, struct vk_info *info,
+		     struct vk_error *e)
 {
-	struct vk_error ignored = {0};
-	int r = vk_instance_get(eng, name, info, &ignored);
-
-	if (r < 0)
-		return -ENOENT;
-	if (strcmp(info->name, name) == 0)
-		return 0;
-	vk_info_free(info);
-	return -ENOENT;
+	return vk_instance_exists(eng, name) ? vk_instance_get(eng, name, info, e) : -ENOENT;
 }
 
 struct search {
@@ -82,10 +75,10 @@ static int meet_existing(struct vk_engine *eng, const struct oci_state *st,
 {
 	vk_cleanup(vk_info_free) struct vk_info info = {0};
 	struct search s = {.pid = st->pid};
-	int r = get_exact(eng, st->name, &info);
+	int r = get_exact(eng, st->name, &info, e);
 
 	if (r < 0)
-		return 0;
+		return r == -ENOENT ? 0 : r;
 	r = vk_members(eng, info.id, match_pid, &s, e);
 	if (r < 0)
 		return r;
@@ -128,7 +121,7 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 
 	if (st->pid <= 0 || pidfd < 0)
 		return vk_error_set(e, ESRCH, "the container has no process");
-	r = vk_engine_open(&eng, VK_OPEN_CREATE, e);
+	r = vk_engine_open(&eng, VK_OPEN_CREATE | VK_OPEN_BRIEF, e);
 	if (r == 0)
 		r = meet_existing(eng, st, l, e);
 	if (r != 0)
@@ -213,20 +206,19 @@ int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,
 int oci_container_remove(const char *name, struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
-	vk_cleanup(vk_info_free) struct vk_info info = {0};
-	int r = vk_engine_open(&eng, 0, e);
+	int r = vk_engine_open(&eng, VK_OPEN_BRIEF, e);
 
 	if (r == -ENOENT) {
-		oci_record_remove(name);
+		oci_record_end(name);
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	/* Exactly this name: a prefix would be another container. */
-	if (get_exact(eng, name, &info) == 0)
+	if (vk_instance_exists(eng, name))
 		r = vk_instance_remove_tree(eng, name, true, e);
 	if (r == 0)
-		oci_record_remove(name);
+		oci_record_end(name);
 	return r;
 }
 
@@ -234,17 +226,16 @@ int oci_container_remove(const char *name, struct vk_error *e)
 static int collect_one(struct vk_engine *eng, const char *name, bool dry_run, struct vk_error *e)
 {
 	vk_cleanup(vk_info_free) struct vk_info info = {0};
-	int r;
+	int r = eng ? get_exact(eng, name, &info, e) : -ENOENT;
 
-	if (eng && get_exact(eng, name, &info) == 0) {
-		if (info.members + info.pending)
-			return 0;
-		r = dry_run ? 0 : vk_instance_remove_tree(eng, name, false, e);
-		if (r < 0)
-			return r;
-	}
+	if (r == 0 && info.members + info.pending)
+		return 0;
+	if (r == 0 && !dry_run)
+		r = vk_instance_remove_tree(eng, name, false, e);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (!dry_run)
-		oci_record_remove(name);
+		oci_record_end(name);
 	return 1;
 }
 

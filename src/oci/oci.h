@@ -132,9 +132,14 @@ struct oci_record {
 	char name[256];
 };
 int oci_record_write(const struct oci_state *st, struct vk_error *e);
+/* Of a container that did not start. */
 void oci_record_remove(const char *instance);
+/* Of one that has ended: the record is kept for its last events, until there are many. */
+void oci_record_end(const char *instance);
 /* -ENOENT: the instance is no container's. */
 int oci_record_read(const char *instance, struct oci_record *ret);
+/* -ENOENT: no container of this instance has ended, or that was long ago. */
+int oci_record_read_ended(const char *instance, struct oci_record *ret);
 /* Calls @fn for each record; stops when it returns non-zero, and returns that. */
 int oci_record_each(int (*fn)(const struct oci_record *r, void *data), void *data);
 /* The container that @word means: its id or name, or the beginning of one id. -ENOENT, -ENOTUNIQ. */

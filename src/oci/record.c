@@ -2,9 +2,12 @@
 /*
  * record.c - which instances are containers'.
  *
- *	/run/vkernel/containers/INSTANCE	pid, id, bundle and name of the container, one line
- *						each. Nobody needs the instance once it has no
- *						process: "vkernel gc" removes it
+ *	/run/vkernel/containers/INSTANCE	pid, id, bundle and name of the container, instance,
+ *						one line each. Nobody needs the instance once it
+ *						has no process: "vkernel gc" removes it
+ *	/run/vkernel/ended/NUMBER		likewise, of one that has ended: its last events
+ *						are read later. A few hundred, by a hash of the
+ *						instance's name
  *
  * Nothing that is enforced depends on it.
  */
@@ -17,9 +20,21 @@
 
 #include "cleanup.h"
 
+#define ENDED "/run/vkernel/ended"
+#define ENDED_MAX 512
+
 static void record_path(const char *instance, char *buf, size_t size)
 {
 	snprintf(buf, size, VK_OCI_RECORDS "/%s", instance);
+}
+
+static void ended_path(const char *instance, char *buf, size_t size)
+{
+	uint32_t hash = 0x811c9dc5;
+
+	for (; *instance; instance++)
+		hash = (hash ^ (unsigned char)*instance) * 0x01000193;
+	snprintf(buf, size, ENDED "/%u", hash % ENDED_MAX);
 }
 
 int oci_record_write(const struct oci_state *st, struct vk_error *e)
@@ -27,8 +42,8 @@ int oci_record_write(const struct oci_state *st, struct vk_error *e)
 	char path[384], temp[400];
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *text = NULL;
-	int len = asprintf(&text, "%d\n%s\n%s\n%s\n", (int)st->pid, st->id, st->bundle,
-			   st->engine_name);
+	int len = asprintf(&text, "%d\n%s\n%s\n%s\n%s\n", (int)st->pid, st->id, st->bundle,
+			   st->engine_name, st->name);
 
 	if (len < 0) {
 		text = NULL;
@@ -56,6 +71,17 @@ void oci_record_remove(const char *instance)
 	unlink(path);
 }
 
+void oci_record_end(const char *instance)
+{
+	char path[384], ended[64];
+
+	record_path(instance, path, sizeof(path));
+	ended_path(instance, ended, sizeof(ended));
+	mkdir(ENDED, 0700);
+	if (rename(path, ended) < 0)
+		unlink(path);
+}
+
 static void read_line(FILE *f, char *buf, size_t size)
 {
 	_cleanup_free_ char *line = NULL;
@@ -68,25 +94,45 @@ static void read_line(FILE *f, char *buf, size_t size)
 	snprintf(buf, size, "%s", line);
 }
 
-int oci_record_read(const char *instance, struct oci_record *ret)
+static int read_record(const char *path, struct oci_record *ret)
 {
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[384], pid[16];
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	char pid[16];
 
-	if (strchr(instance, '/') || strlen(instance) >= sizeof(ret->instance))
-		return -ENOENT;
-	record_path(instance, path, sizeof(path));
-	f = fopen(path, "re");
 	if (!f)
 		return -ENOENT;
-	snprintf(ret->instance, sizeof(ret->instance), "%s", instance);
 	read_line(f, pid, sizeof(pid));
 	read_line(f, ret->id, sizeof(ret->id));
 	read_line(f, ret->bundle, sizeof(ret->bundle));
 	read_line(f, ret->name, sizeof(ret->name));
+	read_line(f, ret->instance, sizeof(ret->instance));
+	return 0;
+}
+
+int oci_record_read(const char *instance, struct oci_record *ret)
+{
+	char path[384];
+
+	if (strchr(instance, '/') || strlen(instance) >= sizeof(ret->instance))
+		return -ENOENT;
+	record_path(instance, path, sizeof(path));
+	if (read_record(path, ret) < 0)
+		return -ENOENT;
+	snprintf(ret->instance, sizeof(ret->instance), "%s", instance);
 	if (!ret->id[0])
 		snprintf(ret->id, sizeof(ret->id), "%s", instance);
 	return 0;
+}
+
+int oci_record_read_ended(const char *instance, struct oci_record *ret)
+{
+	char path[64];
+
+	ended_path(instance, path, sizeof(path));
+	if (read_record(path, ret) == 0 && !strcmp(ret->instance, instance))
+		return 0;
+	*ret = (struct oci_record){0}; /* another one's of the same hash */
+	return -ENOENT;
 }
 
 static void closedirp(DIR **d)

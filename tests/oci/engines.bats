@@ -48,8 +48,13 @@ setup() {
 	docker restart -t 0 web
 	run docker exec web cat /secret
 	has 1 "Permission denied"
+	id=$(docker inspect -f '{{.Id}}' web)
+	vkernel events >/dev/null
+	run docker exec web cat /secret
 	docker rm -f web
 	nothing_left
+	run vkernel events --json
+	has 0 "\"container\":\"$id\"" '"container_name":"web"'
 	echo 'policy = bad' >/etc/vkernel/runtime.conf
 	run docker run --runtime vkernel --rm --network none box cat /other
 	has 125 "/etc/vkernel/policies/bad.yaml:3:1"
