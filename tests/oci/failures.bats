@@ -152,12 +152,13 @@ END
 
 # As a runtime would: the hooks, with processes in mount namespaces and cgroups of their own.
 bind_many() { # first step
-	local i
+	local i ready=$bundles/ready$1
+	mkfifo $ready
 	for ((i = $1; i < 200; i += $2)); do
-		mkdir -p /sys/fs/cgroup/many$i
-		unshare -m sleep 1000 3>&- &
+		mkdir /sys/fs/cgroup/many$i
+		unshare -m busybox sh -c "echo >$ready; exec sleep 1000" 3>&- &
 		echo $! >/sys/fs/cgroup/many$i/cgroup.procs
-		until [[ $(readlink /proc/$!/ns/mnt) != "$(readlink /proc/self/ns/mnt)" ]]; do :; done
+		read -r <$ready
 		$hook createRuntime --policy no-secret <<<"{\"id\":\"many$i\",\"pid\":$!}" || return 1
 	done
 }

@@ -62,7 +62,7 @@ change() { # errno command...
 
 @test "AF_ALG on 20 running containers: audited, denied within a second, and lifted" {
 	local i ids
-	echo 'policy = no-secret' >/etc/vkernel/runtime.conf
+	printf 'runtime = /usr/bin/crun\npolicy = no-secret\n' >/etc/vkernel/runtime.conf
 	for ((i = 1; i <= count; i++)); do echo "$i"; done | xargs -P 2 -I '{}' docker run \
 		--runtime vkernel -d --network none -v "$out:$out" box probe watch "$out/{}" 38 5
 	wait_for_all 0
