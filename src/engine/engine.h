@@ -60,7 +60,7 @@ struct vk_engine;
 enum vk_open_flag {
 	VK_OPEN_CREATE = 1, /* set up maps and core hooks when absent, after the self-test */
 	VK_OPEN_READ_ONLY = 2, /* for ps, show, stats: no lock, nothing is created */
-	VK_OPEN_BRIEF = 4, /* to make or end one instance, which is cheaper, and no more */
+	VK_OPEN_BRIEF = 4, /* to make or end one instance or tidy up, and no more: cheaper */
 };
 
 /* -ENOENT: READ_ONLY and nothing was ever set up here; -EPERM: not root; -EOPNOTSUPP: this host

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -355,17 +356,18 @@ int vk_instance_set_mode(struct vk_engine *eng, const char *name, enum vk_mode m
 	return r;
 }
 
-/* Which instances go, by id, and how many members they were found to have. */
+/* Which instances go, by id, and how many members they were found to have; a pidfd of the last. */
 struct removal {
 	bool goes[VK_INSTANCES];
 	bool kill;
 	uint32_t found;
+	int last;
 };
 
 static int meet_member(const struct vk_member_line *line, void *data)
 {
 	struct removal *rm = data;
-	_cleanup_close_ int pidfd = -1;
+	int pidfd;
 
 	if (line->vki >= VK_INSTANCES || !rm->goes[line->vki])
 		return 0;
@@ -374,23 +376,31 @@ static int meet_member(const struct vk_member_line *line, void *data)
 		return 0;
 	/* By pidfd, so that a pid reused meanwhile is not hit. */
 	pidfd = (int)syscall(SYS_pidfd_open, line->tgid, 0);
-	if (pidfd >= 0)
+	if (pidfd >= 0) {
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		vk_closep(&rm->last);
+		rm->last = pidfd;
+	}
 	return 0;
 }
 
 /* Until there is none: a fork bomb under SIGKILL loses, as children of the dead are found too. */
 static int end_members(struct vk_engine *eng, struct removal *rm, struct vk_error *e)
 {
-	for (int tries = 0; tries < 1000; tries++) {
-		struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+	for (int tries = 0; tries < 100; tries++) {
+		struct pollfd p = {.events = POLLIN};
 		int r;
 
 		rm->found = 0;
+		rm->last = -1;
 		r = vk_members(eng, 0, meet_member, rm, e);
+		p.fd = rm->last;
+		/* Before the one has ended there is nothing new to be seen. */
+		if (r == 0 && rm->found && rm->kill)
+			poll(&p, 1, 100);
+		vk_closep(&rm->last);
 		if (r < 0 || rm->found == 0 || !rm->kill)
 			return r;
-		nanosleep(&pause, NULL);
 	}
 	return vk_error_set(e, EBUSY, "its members do not end");
 }

@@ -323,7 +323,7 @@ uint64_t vk_programs_asked(struct vk_engine *eng, bool *ret_paths)
 	uint64_t asked = 0;
 
 	*ret_paths = false;
-	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
+	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++) {
 		asked |= eng->bss->vk_instances[id].programs & PROGRAMS_MASK;
 		*ret_paths |= eng->bss->vk_instances[id].paths != 0;
 	}

@@ -116,7 +116,7 @@ static _Noreturn void trim_main(int lock)
 		struct vk_engine *eng;
 
 		/* The engine is let go between hooks, so that nobody waits for all of them. */
-		if (vk_engine_open(&eng, 0, &e) < 0)
+		if (vk_engine_open(&eng, VK_OPEN_BRIEF, &e) < 0)
 			break;
 		if (first)
 			trim_names(eng);
