@@ -24,34 +24,34 @@ setup() {
 teardown() {
 	cat /tmp/detached
 	vkernel events
-	runc delete -f server || true
+	crun delete -f server || true
 }
 
 start() { # policy
 	# Into a pipe, as engines do: a file of the host would be foreign to the container.
-	"$runtime" --policy "$1" run -d -b "$bundles/$1" server </dev/null \
+	"$runtime" --vkernel-runtime /usr/bin/crun --policy "$1" run -d -b "$bundles/$1" server </dev/null \
 		> >(cat >/tmp/detached 3>&-) 2>&1 3>&-
 }
 
 # By a signal, as engines do; nothing was denied but what comes now.
 stops_without_denial() { # signal
 	local pid
-	pid=$(runc state server | jq .pid)
-	run runc exec server /bin/sh -c true
+	pid=$(crun state server | jq .pid)
+	run crun exec server /bin/sh -c true
 	[[ $status != 0 ]]
 	run vkernel events --container server
 	[[ $(wc -l <<<"$output") == 1 && $output == *"DENIED  exec /usr/bin/dash"* ]] || {
 		echo "$output"
 		return 1
 	}
-	runc kill server "$1"
+	crun kill server "$1"
 	wait_for 60 grep -Eqs 'State:.Z|^$' "/proc/$pid/status" || wait_for 60 test ! -d "/proc/$pid"
 	run vkernel events
 	[[ $status == 0 && -z $output ]] || {
 		echo "$output"
 		return 1
 	}
-	runc delete server
+	crun delete server
 	run vkernel ps --quiet
 	[[ $output == $'keep\nwarm' ]]
 }
@@ -76,7 +76,7 @@ stops_without_denial() { # signal
 	[[ $(redis-cli set key value) == OK && $(redis-cli get key) == value ]]
 	[[ $(redis-cli bgsave) == "Background saving started" ]]
 	wait_for 60 test -s $bundles/redis/root/var/lib/redis/dump.rdb
-	[[ $(runc exec server redis-cli get key) == value ]]
+	[[ $(crun exec server redis-cli get key) == value ]]
 	stops_without_denial TERM
 }
 
@@ -87,7 +87,7 @@ stops_without_denial() { # signal
 	mkdir -p $bundles/postgres/root/run/postgresql
 	chown postgres: $bundles/postgres/root/run/postgresql $bundles/postgres/root/var/lib/postgresql
 	# The cluster is made under the default of containers.
-	run "$runtime" --policy container-default run -b $bundles/postgres server </dev/null
+	run "$runtime" --vkernel-runtime /usr/bin/crun --policy container-default run -b $bundles/postgres server </dev/null
 	has 0 Success
 	image postgres "$(id -u postgres)" /usr/lib/postgresql/15/bin/postgres \
 		-D /var/lib/postgresql/data
