@@ -311,7 +311,8 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 	cli_table_free(t);
 	if (plan->entry.n)
 		printf("\nBy seccomp: only a start can install or change it; a running container gets "
-		       "all else.\n");
+		       "all else.\nIts denials are no events; what it audits or kills is in the "
+		       "kernel's audit log.\n");
 	if (plan->coarse >= 0)
 		printf("On ia32, where socketcall or ipc reaches it as well, %s and its like are "
 		       "denied: no filter\nsees the arguments that the rules speak of.\n",
