@@ -324,7 +324,7 @@ static size_t random_rules(uint64_t *random, char *text, size_t size)
 	return len;
 }
 
-TEST(random_policies)
+TEST(random_policies, .timeout = 60)
 {
 	uint64_t random = 2463534242u;
 	unsigned int n = 0, built = 0;
