@@ -193,36 +193,29 @@ static __always_inline bool vk_path_dgram(unsigned long long *ctx)
 	return vk_path_peer(((struct socket *)ctx[1])->sk);
 }
 
-/* vk_instance.programs of the current task if it asks programs at @hook, else 0. */
-static __always_inline u64 vk_programs_at(u32 hook, u64 *ret_paths)
-{
-	struct vk_instance *inst;
-	u64 programs;
-	u32 place;
+/* Whether anybody has programs at @hook. */
+#define vk_asks(hook) (vk_read_once(vk_asked) >> (hook)&1)
 
-	if (!(vk_read_once(vk_asked) >> hook & 1))
-		return 0; /* nobody has programs here */
-	place = vk_current_place(bpf_get_current_task_btf());
-	if (!place)
-		return 0; /* not a member */
-	inst = vk_instance_placed(place);
-	programs = vk_read_once(inst->programs);
-	if (!(programs >> hook & 1))
-		return 0; /* its instance has none here */
+/* vk_instance.programs of the member at @place if it asks programs at @hook, else 0. */
+static __always_inline u64 vk_programs_at(u32 place, u32 hook, u64 *ret_paths)
+{
+	struct vk_instance *inst = vk_instance_placed(place);
+	u64 programs = vk_read_once(inst->programs);
+
 	*ret_paths = inst->paths;
-	return programs;
+	return programs >> hook & 1 ? programs : 0;
 }
 
 /* "No opinion", as 0 means "done" there; the security_* function takes 0 for it. */
 #define VK_PRCTL_ALLOWED (vk_fmod ? 0 : -ENOSYS)
 
 /* What a hook returns to allow: 0, but for task_prctl, where that means "done". */
-#define VK_ASK(hook, where, allowed)                                                               \
+#define VK_ASK(hook, where, place, allowed)                                                        \
 	({                                                                                         \
-		u64 paths, programs = vk_programs_at(VK_HOOK_##hook, &paths);                      \
+		u64 paths, programs = vk_programs_at(place, VK_HOOK_##hook, &paths);               \
                                                                                                    \
 		if (!programs)                                                                     \
-			return allowed; /* allow: the rules do, and there is no program */         \
+			return allowed; /* allow: its instance has no program here */              \
 		if (paths >> VK_HOOK_##hook & 1 && !vk_path_##where(ctx))                          \
 			return -EACCES; /* deny: no path to decide by */                           \
 		bpf_tail_call(ctx, &vk_p_##hook, programs >> VK_PROGRAMS_AT);                      \
@@ -234,11 +227,17 @@ static __always_inline u64 vk_programs_at(u32 hook, u64 *ret_paths)
 	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
 	int name(unsigned long long *ctx)                                                          \
 	{                                                                                          \
+		u32 place;                                                                         \
 		_Pragma("GCC diagnostic push")                                                     \
 			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") int r =             \
 				____##name(___bpf_ctx_cast(args));                                 \
 		_Pragma("GCC diagnostic pop") if (r) return r; /* deny: the rules do */            \
-		VK_ASK(hook, where, allowed);                                                      \
+		if (!vk_asks(VK_HOOK_##hook))                                                      \
+			return allowed; /* allow: nobody has programs here */                      \
+		place = vk_current_place(bpf_get_current_task_btf());                              \
+		if (!place)                                                                        \
+			return allowed; /* allow: not a member */                                  \
+		VK_ASK(hook, where, place, allowed);                                               \
 	}                                                                                          \
 	static __always_inline int ____##name(unsigned long long *ctx, ##args)
 

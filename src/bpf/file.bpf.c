@@ -168,23 +168,26 @@ static __noinline u64 vk_open_slow(struct file *file)
 /*
  * The hottest hook. What a warm open does not need is in functions of its own, and nothing but
  * @file is kept across their calls, so that few registers are to be saved for a task that leaves.
+ * @ret_place: of a warm open's member; else 0, and who needs it looks again.
  */
-SEC("lsm/file_open")
-int VK_HOOK(vk_file_open, file_open, file, struct file *file)
+static __always_inline int vk_open(struct file *file, u32 *ret_place)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 rule, names, rights;
 	u32 place;
-	int r = 0;
 
-	if (!task->bpf_storage)
-		goto allow; /* not a member */
+	*ret_place = 0;
 	names = vk_names_gen_of(task);
 	place = vk_member_get(task);
 	if (place) {
 		rule = vk_read_once(vk_instance_placed(place)->rule);
-		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt, &rights))
-			goto judge;
+		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt,
+				       &rights)) {
+			if (!vk_open_granted(file, rights))
+				return vk_open_judge(file, rights);
+			*ret_place = place;
+			return 0; /* allow: granted, and not to be reported */
+		}
 	} else {
 		place = vk_member_miss(bpf_get_current_task_btf());
 		if (!place)
@@ -192,15 +195,30 @@ int VK_HOOK(vk_file_open, file_open, file, struct file *file)
 	}
 	rights = vk_open_near(file, place);
 	if (rights == VK_RIGHTS_ROOT && !vk_open_root(file))
-		goto allow; /* no member, or overlayfs itself */
+		return 0; /* allow: no member, or overlayfs itself */
 	if (rights == VK_RIGHTS_ROOT || rights == VK_RIGHTS_SLOW)
 		rights = vk_open_slow(file);
-judge:
-	if (!vk_open_granted(file, rights))
-		return vk_open_judge(file, rights);
-allow: /* not a member; or granted and not to be reported */
-	asm volatile("" : "+r"(r)); /* else it occupies a register from the start */
-	return r;
+	return vk_open_granted(file, rights) ? 0 : vk_open_judge(file, rights);
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(vk_file_open, struct file *file)
+{
+	u32 place;
+	int r;
+
+	if (!bpf_get_current_task_btf()->bpf_storage)
+		return 0; /* allow: not a member */
+	r = vk_open(file, &place);
+	if (r)
+		return r; /* deny: the rules do */
+	if (!vk_asks(VK_HOOK_file_open))
+		return 0; /* allow: nobody has programs here */
+	if (!place)
+		place = vk_current_place(bpf_get_current_task_btf());
+	if (!place)
+		return 0; /* allow: not a member */
+	VK_ASK(file_open, file, place, 0);
 }
 
 /* Called for a script and again for its interpreter. */
