@@ -93,8 +93,8 @@ _vkernel() {
 		rm) _vkernel_words --kill --recursive --help ;;
 		setup) _vkernel_words --dry-run --undo --help ;;
 		gc) _vkernel_words --dry-run --help ;;
-		push) _vkernel_words --onto --list --json --help ;;
-		pop) _vkernel_words --from --help ;;
+		push) _vkernel_words --audit --name --onto --replace --list --json --help ;;
+		pop) _vkernel_words --from --program --help ;;
 		"policy import") _vkernel_words --output --kind --name --profile --capabilities --kernel --include \
 			--help ;;
 		"policy export") _vkernel_words --seccomp --output --help ;;

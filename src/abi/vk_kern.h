@@ -78,6 +78,7 @@ enum vk_program_flag {
 	VK_P_USED = 1u << 0,
 	VK_P_AUDIT = 1u << 1, /* its denials are only reported */
 	VK_P_HELPER = 1u << 2, /* a dynamic helper */
+	VK_P_MEMBER = 1u << 3, /* a member pushed it, through the broker */
 };
 
 /**
@@ -96,6 +97,8 @@ enum vk_program_flag {
  * @sha256:   of its image, which is in a file
  * @helpers:  ids of the dynamic helpers that it calls, ends with 0
  * @maps:     number of its maps
+ * @uid:      VK_P_MEMBER: of the member
+ * @steps:    instructions that the verifier went through
  */
 struct vk_program_row {
 	__u32 flags;
@@ -112,7 +115,9 @@ struct vk_program_row {
 	char name[32];
 	__u8 sha256[32];
 	__u16 helpers[16];
-	__u64 reserved[12];
+	__u32 uid;
+	__u32 steps;
+	__u64 reserved[11];
 };
 _Static_assert(sizeof(struct vk_program_row) == 256, "vk_program_row is ABI");
 

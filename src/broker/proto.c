@@ -28,40 +28,72 @@ static bool name_ok(const char *name, size_t size, size_t most)
 	return true;
 }
 
-/* Which operations take a text, and how long a name may be. */
-static int check_op(const struct vk_call *c, struct vk_error *e)
-{
-	bool text = false;
-	size_t most = 64;
+/**
+ * struct op - what a call of an operation may have
+ * @text:      bytes that follow
+ * @needed:    there must be some
+ * @name:      length of the name
+ * @flags:     enum vk_broker_flag
+ * @name_text: what follows is a name
+ */
+struct op {
+	uint16_t op;
+	uint32_t text;
+	bool needed;
+	size_t name;
+	uint32_t flags;
+	bool name_text;
+};
 
-	switch (c->op) {
-	case VK_BROKER_LIST:
-	case VK_BROKER_POP:
-	case VK_BROKER_REMOVE:
-		break;
-	case VK_BROKER_CHILD:
-		text = true;
-		most = 16;
-		break;
-	case VK_BROKER_PUSH:
-		text = true;
-		break;
-	case VK_BROKER_PROGRAM_PUSH:
-	case VK_BROKER_PROGRAM_POP:
-		return vk_error_set(e, ENOSYS, "this vkerneld cannot load programs yet");
-	default:
-		return vk_error_set(e, EBADMSG, "there is no operation %u", c->op);
-	}
-	if (text != (c->text_len != 0))
-		return vk_error_set(e, EBADMSG,
-				    text ? "the layer is missing" :
-					   "this operation takes no layer");
-	if (c->flags & ~(c->op == VK_BROKER_CHILD ? VK_BROKER_AT_EXEC : 0u))
+static const struct op ops[] = {
+	{.op = VK_BROKER_LIST, .name = 64},
+	{.op = VK_BROKER_PUSH, .text = VK_BROKER_TEXT_MAX, .needed = true, .name = 64},
+	{.op = VK_BROKER_POP, .name = 64},
+	{.op = VK_BROKER_CHILD,
+	 .text = VK_BROKER_TEXT_MAX,
+	 .needed = true,
+	 .name = 16,
+	 .flags = VK_BROKER_AT_EXEC},
+	{.op = VK_BROKER_REMOVE, .name = 64},
+	{.op = VK_BROKER_PROGRAM_PUSH,
+	 .text = VK_BROKER_IMAGE_MAX,
+	 .needed = true,
+	 .name = 64,
+	 .flags = VK_BROKER_AUDIT | VK_BROKER_REPLACE},
+	{.op = VK_BROKER_PROGRAM_POP, .text = 31, .name = 64, .name_text = true},
+};
+
+static const struct op *find_op(uint16_t op)
+{
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		if (ops[i].op == op)
+			return &ops[i];
+	return NULL;
+}
+
+static int too_long(const struct op *op, struct vk_error *e)
+{
+	return vk_error_set(e, EMSGSIZE,
+			    op->op == VK_BROKER_PROGRAM_PUSH ? "a program has at most %u KiB" :
+							       "a layer has at most %u KiB",
+			    op->text >> 10);
+}
+
+static int check_op(const struct vk_call *c, const struct op *op, struct vk_error *e)
+{
+	const char *text = (const char *)(c + 1);
+
+	if (op->needed && !c->text_len)
+		return vk_error_set(e, EBADMSG, "what is to be pushed is missing");
+	if (c->flags & ~op->flags)
 		return vk_error_set(e, EBADMSG, "unknown flags");
-	if (!name_ok(c->name, sizeof(c->name), most))
+	if (!name_ok(c->name, sizeof(c->name), op->name))
 		return vk_error_set(e, EBADMSG, "malformed name");
 	if (c->op == VK_BROKER_REMOVE && !c->name[0])
 		return vk_error_set(e, EBADMSG, "the name is missing");
+	for (uint32_t i = 0; op->name_text && i < c->text_len; i++)
+		if (!name_char(text[i]))
+			return vk_error_set(e, EBADMSG, "malformed name of a program");
 	return 0;
 }
 
@@ -69,6 +101,7 @@ int vk_call_parse(const void *buf, size_t len, uint64_t number, const struct vk_
 		  const char **ret_text, struct vk_error *e)
 {
 	const struct vk_call *c = buf;
+	const struct op *op;
 	int r;
 
 	if (len < sizeof(*c) || (uintptr_t)buf % _Alignof(struct vk_call))
@@ -78,14 +111,18 @@ int vk_call_parse(const void *buf, size_t len, uint64_t number, const struct vk_
 	if (c->version != VK_BROKER_VERSION)
 		return vk_error_set(e, EPROTO, "vkerneld speaks version %d, not %u",
 				    VK_BROKER_VERSION, c->version);
-	if (c->text_len > VK_BROKER_TEXT_MAX)
-		return vk_error_set(e, EMSGSIZE, "a layer has at most %u KiB",
-				    VK_BROKER_TEXT_MAX >> 10);
+	op = find_op(c->op);
+	if (!op)
+		return vk_error_set(e, EBADMSG, "there is no operation %u", c->op);
+	if (c->text_len > op->text && op->needed)
+		return too_long(op, e);
+	if (c->text_len > op->text)
+		return vk_error_set(e, EBADMSG, "this operation takes no layer");
 	if (c->size != len || c->text_len != len - sizeof(*c) || c->zero)
 		return vk_error_set(e, EBADMSG, "the lengths in the message are wrong");
 	if (c->number != number)
 		return vk_error_set(e, EBADMSG, "the message belongs to another connection");
-	r = check_op(c, e);
+	r = check_op(c, op, e);
 	if (r < 0)
 		return r;
 	*ret = c;
@@ -112,20 +149,24 @@ int vk_answer_check(const void *buf, size_t len, uint16_t op, struct vk_error *e
 
 	if (len != sizeof(*a) || a->magic != VK_BROKER_MAGIC || a->size != sizeof(*a) ||
 	    a->version != VK_BROKER_VERSION || (a->op && a->op != op) || a->status > 0 ||
-	    a->n_pushed > VK_BROKER_LAYERS || a->name[sizeof(a->name) - 1] ||
-	    a->message[sizeof(a->message) - 1] || a->advice[sizeof(a->advice) - 1])
+	    a->n_pushed > VK_BROKER_LAYERS || a->n_programs > VK_BROKER_PROGRAMS ||
+	    a->name[sizeof(a->name) - 1] || a->message[sizeof(a->message) - 1] ||
+	    a->advice[sizeof(a->advice) - 1])
 		return vk_error_set(e, EBADMSG, "the answer of vkerneld is malformed");
+	for (uint32_t i = 0; i < a->n_programs; i++)
+		if (a->programs[i][sizeof(a->programs[i]) - 1])
+			return vk_error_set(e, EBADMSG, "the answer of vkerneld is malformed");
 	return 0;
 }
 
 int vk_call_fill(struct vk_call *ret, uint64_t number, uint16_t op, uint32_t flags,
 		 const char *name, size_t text_len, struct vk_error *e)
 {
+	const struct op *known = find_op(op);
 	size_t len = strlen(name);
 
-	if (text_len > VK_BROKER_TEXT_MAX)
-		return vk_error_set(e, EMSGSIZE, "a layer has at most %u KiB",
-				    VK_BROKER_TEXT_MAX >> 10);
+	if (known && known->needed && text_len > known->text)
+		return too_long(known, e);
 	*ret = (struct vk_call){
 		.magic = VK_BROKER_MAGIC,
 		.version = VK_BROKER_VERSION,

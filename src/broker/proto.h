@@ -27,7 +27,9 @@
 #define VK_BROKER_MAGIC 0x4442564bu /* "KVBD" */
 #define VK_BROKER_VERSION 1
 #define VK_BROKER_TEXT_MAX (64u << 10)
+#define VK_BROKER_IMAGE_MAX (128u << 10) /* what a socket's default buffer holds */
 #define VK_BROKER_LAYERS 8
+#define VK_BROKER_PROGRAMS 16
 
 enum vk_broker_op {
 	VK_BROKER_LIST = 1, /* what the caller's instance has, and may have */
@@ -35,12 +37,14 @@ enum vk_broker_op {
 	VK_BROKER_POP = 3, /* the last layer that this user pushed there */
 	VK_BROKER_CHILD = 4, /* an instance below, with the text; who is to go there follows */
 	VK_BROKER_REMOVE = 5, /* an empty instance below that a member has made */
-	VK_BROKER_PROGRAM_PUSH = 16, /* reserved */
-	VK_BROKER_PROGRAM_POP = 17, /* reserved */
+	VK_BROKER_PROGRAM_PUSH = 16, /* the image of a policy program, as PUSH */
+	VK_BROKER_PROGRAM_POP = 17, /* the user's program that the text names, or the last one */
 };
 
 enum vk_broker_flag {
 	VK_BROKER_AT_EXEC = 1u << 0, /* CHILD: not now, but at the next exec */
+	VK_BROKER_AUDIT = 1u << 1, /* PROGRAM_PUSH: its denials are only reported */
+	VK_BROKER_REPLACE = 1u << 2, /* PROGRAM_PUSH: in the place of one's own of that name */
 };
 
 struct vk_hello {
@@ -59,7 +63,7 @@ _Static_assert(sizeof(struct vk_hello) == 16, "vk_hello is ABI");
  * @flags:    enum vk_broker_flag
  * @number:   of the hello
  * @name:     NUL-terminated, zeros behind; an instance below the caller's, or "". CHILD: a label
- * @text_len: bytes of the layer, which follow
+ * @text_len: bytes of the layer or image, which follow
  * @zero:     0
  */
 struct vk_call {
@@ -82,7 +86,8 @@ _Static_assert(sizeof(struct vk_call) == 104, "vk_call is ABI");
  * @name:     of the caller's instance; CHILD: of the new one
  * @message:  what is wrong
  * @advice:   and what to do about it
- * @depth, @given, @n_pushed, @may_push, @may_make, @poppable, @pushed, @bytes: LIST, see push.h
+ * @depth, @given, @n_pushed, @may_push, @may_make, @poppable, @pushed, @bytes, @n_programs,
+ * @may_push_programs, @programs: LIST, see push.h
  */
 struct vk_answer {
 	uint32_t magic;
@@ -103,8 +108,11 @@ struct vk_answer {
 	uint32_t poppable;
 	uint32_t pushed[VK_BROKER_LAYERS];
 	uint32_t bytes[VK_BROKER_LAYERS];
+	uint32_t n_programs;
+	uint32_t may_push_programs;
+	char programs[VK_BROKER_PROGRAMS][32];
 };
-_Static_assert(sizeof(struct vk_answer) == 1208, "vk_answer is ABI");
+_Static_assert(sizeof(struct vk_answer) == 1728, "vk_answer is ABI");
 
 /* Checks a message as it was received. @ret points into it. -EBADMSG, with the error filled;
  * -EPROTO: another version. Pure. */

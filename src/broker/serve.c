@@ -53,7 +53,7 @@ int peer_open(int fd, struct peer *ret)
  * @passed:    a descriptor that came with it, or -1
  */
 struct message {
-	_Alignas(8) char data[sizeof(struct vk_call) + VK_BROKER_TEXT_MAX + 1];
+	_Alignas(8) char data[sizeof(struct vk_call) + VK_BROKER_IMAGE_MAX + 1];
 	size_t len;
 	pid_t pid;
 	uid_t uid;
@@ -189,18 +189,23 @@ static int move_in(struct vk_engine *eng, uint32_t id, const struct mover *who, 
 
 /* ---- the operations ---- */
 
-/* Within one tree one change follows the other; root's are not waited for, but noticed. */
-static int lock_tree(uint32_t top)
+static int lock_file(const char *path)
 {
-	char path[64];
-	int fd;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	snprintf(path, sizeof(path), "/run/vkernel/broker/%u", top % 256);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
 			;
 	return fd;
+}
+
+/* Within one tree one change follows the other; root's are not waited for, but noticed. */
+static int lock_tree(uint32_t top)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/vkernel/broker/%u", top % 256);
+	return lock_file(path);
 }
 
 /* One try: plan, compile without the engine's lock, and put in force. */
@@ -269,6 +274,83 @@ static int change(const struct peer *p, const struct message *m, const struct vk
 	return r;
 }
 
+/* ---- policy programs ---- */
+
+/* The request of a caller as it is now: it may have gone further down since it connected. */
+static int open_for(const struct peer *p, unsigned int flags, struct vk_program_request *q,
+		    struct vk_engine **ret, struct vk_error *e)
+{
+	uint32_t top;
+	int r = vk_engine_open(ret, flags, e);
+
+	if (r < 0)
+		return r;
+	r = vk_member_instance(*ret, p->pidfd, &q->caller, &top);
+	if (r < 0 || !alive(p->pidfd))
+		return vk_error_set(e, ESRCH, "the caller has ended");
+	return 0;
+}
+
+/*
+ * The verifier may need seconds, which no container of their own pays for: so one program of the
+ * whole host after the other, and not under the engine's lock.
+ */
+static int verify(const struct peer *p, struct vk_program_request *q, const char *image, size_t len,
+		  struct vk_pushed **ret, struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	_cleanup_close_ int turn = lock_file("/run/vkernel/broker/verify");
+	int r;
+
+	if (turn < 0)
+		return vk_error_set(e, EAGAIN, "cannot lock");
+	r = open_for(p, VK_OPEN_READ_ONLY, q, &eng, e);
+	return r < 0 ? r : vk_program_request_verify(eng, q, image, len, ret, e);
+}
+
+static int push_program(const struct peer *p, struct vk_program_request *q, const char *image,
+			size_t len, struct vk_error *e)
+{
+	vk_cleanup(vk_pushed_donep) struct vk_pushed *pushed = NULL;
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	int r = verify(p, q, image, len, &pushed, e);
+
+	/* From here on it takes no longer than the limits of a tree permit. */
+	alarm(CONNECTION_SECONDS);
+	if (r == 0)
+		r = open_for(p, 0, q, &eng, e);
+	return r < 0 ? r : vk_program_request_push(eng, q, pushed, e);
+}
+
+static int change_programs(const struct peer *p, const struct message *m, const struct vk_call *c,
+			   const char *text, uint32_t top, struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	_cleanup_close_ int lock = lock_tree(top);
+	struct vk_program_request q = {
+		.uid = m->uid,
+		.target = c->name,
+		.audit = c->flags & VK_BROKER_AUDIT,
+		.replace = c->flags & VK_BROKER_REPLACE,
+	};
+	char name[32];
+	int r = -EAGAIN;
+
+	if (lock < 0)
+		return vk_error_set(e, EAGAIN, "cannot lock");
+	if (c->op == VK_BROKER_PROGRAM_POP) {
+		snprintf(name, sizeof(name), "%.*s", (int)c->text_len, text);
+		q.name = name;
+		r = open_for(p, 0, &q, &eng, e);
+		return r < 0 ? r : vk_program_request_pop(eng, &q, e);
+	}
+	for (int i = 0; r == -EAGAIN && i < TRIES; i++) {
+		*e = (struct vk_error){0};
+		r = push_program(p, &q, text, c->text_len, e);
+	}
+	return r;
+}
+
 static int list(struct vk_engine *eng, uint32_t id, struct vk_answer *a, struct vk_error *e)
 {
 	struct vk_own own;
@@ -287,6 +369,10 @@ static int list(struct vk_engine *eng, uint32_t id, struct vk_answer *a, struct 
 		a->pushed[i] = own.pushed[i];
 		a->bytes[i] = own.bytes[i];
 	}
+	_Static_assert(sizeof(a->programs) == sizeof(own.programs), "copied whole");
+	a->n_programs = own.n_programs;
+	a->may_push_programs = own.may_push_programs;
+	memcpy(a->programs, own.programs, sizeof(a->programs));
 	return 0;
 }
 
@@ -346,6 +432,8 @@ static int handle(const struct peer *p, const struct message *m, uint64_t number
 		return vk_error_set(e, EBADMSG, "this operation takes no descriptor");
 	if (c->op == VK_BROKER_LIST || c->op == VK_BROKER_REMOVE)
 		return look(p, c, a, e);
+	if (c->op == VK_BROKER_PROGRAM_PUSH || c->op == VK_BROKER_PROGRAM_POP)
+		return change_programs(p, m, c, text, top, e);
 	return change(p, m, c, text, top, a, e);
 }
 

@@ -246,8 +246,10 @@ static int make_dirs(struct vk_error *e)
 	mkdir("/run/vkernel/texts", 0700);
 	mkdir("/run/vkernel/containers", 0700);
 	mkdir("/run/vkernel/broker", 0700);
+	mkdir("/run/vkernel/programs", 0700);
 	if (chmod("/run/vkernel/texts", 0700) < 0 || chmod("/run/vkernel/broker", 0700) < 0 ||
-	    chmod("/run/vkernel/containers", 0700) < 0 || chmod("/run/vkernel", 0711) < 0)
+	    chmod("/run/vkernel/containers", 0700) < 0 ||
+	    chmod("/run/vkernel/programs", 0700) < 0 || chmod("/run/vkernel", 0711) < 0)
 		return vk_error_set(e, errno, "cannot make /run/vkernel: %s", strerror(errno));
 	return 0;
 }

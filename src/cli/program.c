@@ -62,6 +62,8 @@ static json_t *program_json(const struct vk_program_info *info)
 	cli_json_set(o, "instance", cli_json_string(info->instance));
 	cli_json_set(o, "mode", cli_json_string(mode_text(&info->row)));
 	cli_json_set(o, "hooks", hooks);
+	if (info->row.flags & VK_P_MEMBER)
+		cli_json_set(o, "pushed_by", json_integer(info->row.uid));
 	cli_json_set(o, "instances_below", json_integer(info->inherited));
 	cli_json_set(o, "verified_us", json_integer(info->row.dry_usec));
 	cli_json_set(o, "denied", json_integer((json_int_t)info->row.denied));

@@ -93,6 +93,8 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 	}
 	if (r == 0 && eng->writable)
 		r = recheck_preemption(eng, e);
+	if (r == 0 && eng->writable)
+		r = vk_programs_repair(eng, e);
 	if (r < 0)
 		goto fail;
 	*ret = eng;

@@ -51,6 +51,8 @@ static void describe_push(struct vk_row_state *s, const struct vk_policy *p)
 		s->push_layers = p->push.layers;
 	if (!(s->push_flags & VK_ROW_PUSH) || p->push.children < s->push_children)
 		s->push_children = p->push.children;
+	if (!(s->push_flags & VK_ROW_PUSH) || p->push.programs < s->push_programs)
+		s->push_programs = p->push.programs;
 	if (!(s->push_flags & VK_ROW_PUSH))
 		s->push_flags = VK_ROW_PUSH | VK_ROW_POPPABLE;
 	if (!p->push.poppable)
@@ -67,7 +69,7 @@ static void describe(struct vk_row_state *s, const struct vk_policy *const *laye
 	s->n_layers = (uint8_t)n;
 	s->mitigations = (uint8_t)mitigations;
 	s->mode = VK_MODE_AUDIT;
-	s->push_flags = s->push_layers = s->push_children = 0;
+	s->push_flags = s->push_layers = s->push_children = s->push_programs = 0;
 	memset(s->policies, 0, sizeof(s->policies));
 	for (size_t i = 0; i < n; i++) {
 		int w = snprintf(s->policies + used, sizeof(s->policies) - used, "%s%s",
@@ -319,6 +321,8 @@ int vk_instance_replace(struct vk_engine *eng, const char *name,
 	n += taken;
 	memcpy(all + n, old.layers + old.n - kept, kept * sizeof(*all));
 	r = replace(eng, id, all, n + kept, kept, drop & VK_DROP_PUSHED, NULL, e);
+	if (r == 0 && drop & VK_DROP_PUSHED)
+		r = vk_programs_drop_pushed(eng, id, e);
 	if (r == 0)
 		vk_trim();
 	return r;

@@ -44,6 +44,7 @@ enum vk_row_push {
  * @push_flags: enum vk_row_push: what the layers given by root say of push, and are
  * @push_layers: how many layers members may push
  * @push_children: how many instances they may make below
+ * @push_programs: how many policy programs they may push
  * @policies: names of the layers given by root
  */
 struct vk_row_state {
@@ -66,7 +67,8 @@ struct vk_row_state {
 	uint8_t push_flags;
 	uint8_t push_layers;
 	uint8_t push_children;
-	char policies[57];
+	uint8_t push_programs;
+	char policies[56];
 };
 
 /**
@@ -362,6 +364,31 @@ void vk_programs_inherit(struct vk_engine *eng, uint32_t id);
 void vk_programs_drop(struct vk_engine *eng, uint32_t id);
 /* Bit per hook at which any instance asks programs; whether some want paths. */
 uint64_t vk_programs_asked(struct vk_engine *eng, bool *ret_paths);
+
+/* Takes out what members pushed onto @id and all below it. */
+int vk_programs_drop_pushed(struct vk_engine *eng, uint32_t id, struct vk_error *e);
+/* Finishes, or takes back, what somebody was killed at. */
+int vk_programs_repair(struct vk_engine *eng, struct vk_error *e);
+
+/* push.c, program_member.c: what members may add. The least of what layers that root gave to an
+ * instance and to those above say. */
+struct vk_push_limits {
+	bool any;
+	bool poppable;
+	unsigned int layers;
+	unsigned int children;
+	unsigned int programs;
+};
+struct vk_push_limits vk_push_limits_of(struct vk_engine *eng, uint32_t id);
+uint32_t vk_push_top(struct vk_engine *eng, uint32_t id);
+/* @target "": the caller's own. */
+int vk_push_target(struct vk_engine *eng, uint32_t caller, const char *target, uint32_t *ret,
+		   struct vk_error *e);
+/* -EPERM, and what to write into the policy. */
+int vk_push_refuse(struct vk_engine *eng, uint32_t id, const char *what, const char *key,
+		   struct vk_error *e);
+struct vk_own;
+void vk_programs_own_get(struct vk_engine *eng, uint32_t id, struct vk_own *ret);
 
 /* selftest.c: provokes one real denial. */
 int vk_selftest(struct vk_engine *eng, struct vk_error *e);

@@ -11,7 +11,6 @@
  * before and after.
  */
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -19,7 +18,6 @@
 #include "program.h"
 #include "vkernel.skel.h"
 
-#define OWN_MEMORY (16u << 20) /* bytes of their maps */
 #define PROGRAMS_MASK ((1ull << VK_PROGRAMS_AT) - 1)
 
 /**
@@ -68,7 +66,7 @@ static void change_freep(struct change **c)
 		change_free(*c);
 }
 
-static bool is_program_of(const struct vk_program_row *row, uint32_t vki)
+bool vk_program_is_of(const struct vk_program_row *row, uint32_t vki)
 {
 	return row->flags & VK_P_USED && !(row->flags & VK_P_HELPER) && row->vki == vki;
 }
@@ -76,7 +74,7 @@ static bool is_program_of(const struct vk_program_row *row, uint32_t vki)
 static bool has_programs(struct vk_engine *eng, uint32_t vki)
 {
 	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
-		if (is_program_of(&eng->programs[id], vki))
+		if (vk_program_is_of(&eng->programs[id], vki))
 			return true;
 	return false;
 }
@@ -116,7 +114,7 @@ size_t vk_programs_own(struct vk_engine *eng, uint32_t vki, uint32_t *ids, size_
 	for (uint32_t id = 1; id < VK_PROGRAM_ROWS && n < room; id++) {
 		size_t at = n;
 
-		if (!is_program_of(&eng->programs[id], vki))
+		if (!vk_program_is_of(&eng->programs[id], vki))
 			continue;
 		for (; at > first && eng->programs[ids[at - 1]].order > eng->programs[id].order;
 		     at--)
@@ -127,10 +125,7 @@ size_t vk_programs_own(struct vk_engine *eng, uint32_t vki, uint32_t *ids, size_
 	return n;
 }
 
-#define BINDING_MAX (VK_PROGRAMS_OWN * (VK_MAX_LAYERS + 1))
-
-/* All programs that bind @vki, outermost instance first. */
-static size_t binding(struct vk_engine *eng, uint32_t vki, uint32_t ids[BINDING_MAX])
+size_t vk_programs_binding(struct vk_engine *eng, uint32_t vki, uint32_t *ids)
 {
 	uint32_t chain[VK_MAX_LAYERS + 1];
 	size_t depth = 0, n = 0;
@@ -138,7 +133,7 @@ static size_t binding(struct vk_engine *eng, uint32_t vki, uint32_t ids[BINDING_
 	for (; vki && depth <= VK_MAX_LAYERS; vki = parent_of(eng, vki))
 		chain[depth++] = vki;
 	while (depth)
-		n = vk_programs_own(eng, chain[--depth], ids, n, BINDING_MAX);
+		n = vk_programs_own(eng, chain[--depth], ids, n, VK_PROGRAMS_BINDING);
 	return n;
 }
 
@@ -235,8 +230,8 @@ static uint32_t free_slot(const struct change *c)
 static int plan_one(struct change *c, uint32_t vki, struct vk_error *e)
 {
 	struct plan *p = &c->plans[c->n_plans];
-	uint32_t ids[BINDING_MAX];
-	size_t n = binding(c->eng, vki, ids);
+	uint32_t ids[VK_PROGRAMS_BINDING];
+	size_t n = vk_programs_binding(c->eng, vki, ids);
 	int r = 0;
 
 	p->vki = vki;
@@ -268,7 +263,7 @@ static int plan(struct change *c, uint32_t vki, struct vk_error *e)
 	int r;
 
 	for (uint32_t id = 1; id < VK_INSTANCES; id++) {
-		uint32_t ids[BINDING_MAX];
+		uint32_t ids[VK_PROGRAMS_BINDING];
 		size_t n;
 
 		if (id != vki && !(eng->rows[id].used && vk_instance_is_within(eng, id, vki)))
@@ -276,7 +271,7 @@ static int plan(struct change *c, uint32_t vki, struct vk_error *e)
 		if (!has_programs(eng, id))
 			continue;
 		room++;
-		n = binding(eng, id, ids);
+		n = vk_programs_binding(eng, id, ids);
 		for (size_t i = 0; i < n; i++) {
 			hooks |= eng->programs[ids[i]].hooks;
 			paths |= eng->programs[ids[i]].wants & VK_WANT_path;
@@ -412,7 +407,7 @@ static int commit(struct change *c, uint32_t vki, struct vk_error *e)
 	return 0;
 }
 
-static int apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e)
+int vk_programs_apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e)
 {
 	vk_cleanup(change_freep) struct change *c = calloc(1, sizeof(*c));
 	int r;
@@ -444,253 +439,6 @@ void vk_programs_drop(struct vk_engine *eng, uint32_t vki)
 		eng->rows[vki].program_slot = 0;
 	}
 	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
-		if (is_program_of(&eng->programs[id], vki))
+		if (vk_program_is_of(&eng->programs[id], vki))
 			vk_stored_remove(eng, id);
-}
-
-/* ---- push, pop ---- */
-
-static int check_quota(struct vk_engine *eng, uint32_t vki, const struct vk_program_image *img,
-		       struct vk_error *e)
-{
-	uint64_t memory = vk_program_memory(img);
-	uint32_t n = 1;
-
-	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
-		if (is_program_of(&eng->programs[id], vki)) {
-			memory += eng->programs[id].memory;
-			n++;
-		}
-	if (n > VK_PROGRAMS_OWN)
-		return vk_error_set(e, E2BIG, "the instance has %d programs, and no more can be",
-				    VK_PROGRAMS_OWN);
-	if (memory > OWN_MEMORY)
-		return vk_error_set(
-			e, E2BIG,
-			"the maps of the instance's programs would take %llu KiB: %u are "
-			"possible",
-			(unsigned long long)memory >> 10, OWN_MEMORY >> 10);
-	return 0;
-}
-
-/**
- * struct pushed - a program on its way into the store
- */
-struct pushed {
-	struct vk_linked linked;
-	struct vk_stored *helpers[VK_PROGRAM_IMPORTS];
-	struct vk_dry dry;
-	uint16_t helper_ids[VK_PROGRAM_IMPORTS];
-};
-
-static void pushed_free(struct pushed *p)
-{
-	for (size_t i = 0; i < VK_PROGRAM_IMPORTS; i++)
-		vk_stored_free(p->helpers[i]);
-	vk_program_close_maps(&p->linked);
-}
-
-/* Everything about one program that can be refused. */
-static int verify(struct vk_engine *eng, struct pushed *p, const void *image, size_t size,
-		  struct vk_error *e)
-{
-	int r;
-
-	for (size_t i = 0; i < VK_PROGRAM_MAPS; i++)
-		p->linked.map_fds[i] = -1;
-	r = vk_program_check(image, size, e);
-	if (r < 0)
-		return r;
-	p->linked.img = image;
-	r = vk_stored_link(eng, &p->linked, p->helpers, p->helper_ids, e);
-	if (r == 0)
-		r = vk_program_make_maps(&p->linked, e);
-	if (r == 0)
-		r = vk_program_dry_load(&p->linked, &p->dry, e);
-	return r;
-}
-
-static int add_row(struct vk_engine *eng, const struct pushed *p, uint32_t vki, uint32_t flags,
-		   uint64_t order, uint32_t *ret_id, struct vk_error *e)
-{
-	uint32_t id = vk_program_free_id(eng);
-	struct vk_program_row *row = &eng->programs[id];
-
-	if (!id)
-		return vk_error_set(e, ENOSPC, "this host has %d programs, and no more can be",
-				    VK_PROGRAM_ROWS - 1);
-	memset(row, 0, sizeof(*row));
-	row->vki = vki;
-	row->order = order;
-	row->dry_usec = p->dry.usec;
-	memcpy(row->helpers, p->helper_ids, sizeof(row->helpers));
-	row->flags = flags;
-	*ret_id = id;
-	return vk_stored_put(eng, id, &p->linked, e);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-int vk_program_push(struct vk_engine *eng, const char *instance, const void *image, size_t size,
-		    unsigned int flags, uint32_t *ret_id, struct vk_error *e)
-{
-	vk_cleanup(pushed_free) struct pushed p = {0};
-	uint32_t vki, old, id = 0;
-	int r = vk_row_find(eng, instance, &vki, e);
-
-	if (r == 0)
-		r = verify(eng, &p, image, size, e);
-	if (r < 0)
-		return r;
-	if (p.linked.img->exports.count) {
-		vk_error_set(e, EINVAL, "%s is a dynamic helper", p.linked.img->name);
-		vk_error_advise(e, "install it by \"vkernel helper add\"");
-		return -EINVAL;
-	}
-	old = vk_program_find(eng, vki, 0, p.linked.img->name);
-	if (old && !(flags & VK_PUSH_REPLACE)) {
-		vk_error_set(e, EEXIST, "the instance has a program %s already",
-			     p.linked.img->name);
-		vk_error_advise(e, "give another name, or --replace");
-		return -EEXIST;
-	}
-	if (!old)
-		r = check_quota(eng, vki, p.linked.img, e);
-	if (r == 0)
-		r = add_row(eng, &p, vki, flags & VK_PUSH_AUDIT ? VK_P_AUDIT : 0,
-			    old ? eng->programs[old].order : now_ns(), &id, e);
-	if (r < 0)
-		return r;
-	if (old)
-		eng->programs[old].flags &= ~(uint32_t)VK_P_USED;
-	r = apply(eng, vki, e);
-	if (r < 0) {
-		if (old)
-			eng->programs[old].flags |= VK_P_USED;
-		vk_stored_remove(eng, id);
-		return r;
-	}
-	if (old) {
-		vk_stored_remove(eng, old);
-		vk_trim();
-	}
-	*ret_id = id;
-	return 0;
-}
-
-static int find(struct vk_engine *eng, const char *instance, const char *name, uint32_t *ret_vki,
-		uint32_t *ret_id, struct vk_error *e)
-{
-	uint32_t ids[VK_PROGRAMS_OWN], found = 0;
-	int r = vk_row_find(eng, instance, ret_vki, e);
-	size_t n;
-
-	if (r < 0)
-		return r;
-	if (name) {
-		found = vk_program_find(eng, *ret_vki, 0, name);
-	} else {
-		n = vk_programs_own(eng, *ret_vki, ids, 0, VK_PROGRAMS_OWN);
-		found = n ? ids[n - 1] : 0;
-	}
-	if (!found) {
-		vk_error_set(e, ENOENT,
-			     name ? "instance %s has no program %s" : "instance %s has no programs",
-			     instance, name);
-		vk_error_advise(e, "\"vkernel program ls\" lists them");
-		return -ENOENT;
-	}
-	*ret_id = found;
-	return 0;
-}
-
-int vk_program_pop(struct vk_engine *eng, const char *instance, const char *name,
-		   struct vk_error *e)
-{
-	uint32_t vki, id;
-	int r = find(eng, instance, name, &vki, &id, e);
-
-	if (r < 0)
-		return r;
-	eng->programs[id].flags &= ~(uint32_t)VK_P_USED;
-	r = apply(eng, vki, e);
-	if (r < 0) {
-		eng->programs[id].flags |= VK_P_USED;
-		return r;
-	}
-	vk_stored_remove(eng, id);
-	vk_trim();
-	return 0;
-}
-
-int vk_program_set_audit(struct vk_engine *eng, const char *instance, const char *name, bool audit,
-			 struct vk_error *e)
-{
-	uint32_t vki, id, before;
-	int r = find(eng, instance, name, &vki, &id, e);
-
-	if (r < 0)
-		return r;
-	before = eng->programs[id].flags;
-	eng->programs[id].flags = audit ? before | VK_P_AUDIT : before & ~(uint32_t)VK_P_AUDIT;
-	r = apply(eng, vki, e);
-	if (r < 0)
-		eng->programs[id].flags = before;
-	return r;
-}
-
-/* ---- dynamic helpers ---- */
-
-int vk_helper_add(struct vk_engine *eng, const void *image, size_t size, uint32_t *ret_id,
-		  struct vk_error *e)
-{
-	vk_cleanup(pushed_free) struct pushed p = {0};
-	int r = verify(eng, &p, image, size, e);
-
-	if (r < 0)
-		return r;
-	if (p.linked.img->exports.count != 1) {
-		vk_error_set(e, EINVAL, "%s has %u helpers: an object has one", p.linked.img->name,
-			     p.linked.img->exports.count);
-		vk_error_advise(e, "declare it with VK_EXPORT");
-		return -EINVAL;
-	}
-	if (strcmp(p.linked.img->name, vk_program_exports(p.linked.img)->name) != 0)
-		return vk_error_set(e, EINVAL, "image %s has helper %s: the names must be equal",
-				    p.linked.img->name, vk_program_exports(p.linked.img)->name);
-	if (vk_program_find(eng, 0, VK_P_HELPER, p.linked.img->name)) {
-		vk_error_set(e, EEXIST, "there is a helper %s already", p.linked.img->name);
-		vk_error_advise(e, "remove it first: \"vkernel helper rm %s\"", p.linked.img->name);
-		return -EEXIST;
-	}
-	return add_row(eng, &p, 0, VK_P_HELPER, now_ns(), ret_id, e);
-}
-
-int vk_helper_remove(struct vk_engine *eng, const char *name, struct vk_error *e)
-{
-	uint32_t helper = vk_program_find(eng, 0, VK_P_HELPER, name);
-
-	if (!helper) {
-		vk_error_set(e, ENOENT, "there is no helper %s", name);
-		vk_error_advise(e, "\"vkernel helper ls\" lists them");
-		return -ENOENT;
-	}
-	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
-		for (size_t i = 0; i < 16; i++)
-			if (eng->programs[id].flags & VK_P_USED &&
-			    eng->programs[id].helpers[i] == helper) {
-				vk_error_set(e, EBUSY, "helper %s is called by program %s of %s",
-					     name, eng->programs[id].name,
-					     eng->rows[eng->programs[id].vki].name);
-				vk_error_advise(e, "pop the program first");
-				return -EBUSY;
-			}
-	vk_stored_remove(eng, helper);
-	return 0;
 }

@@ -32,10 +32,17 @@ int vk_program_dry_load(struct vk_linked *p, struct vk_dry *ret, struct vk_error
 
 struct vk_engine;
 struct vkernel_bpf;
+struct vk_program_row;
 
 #define VK_PROGRAMS_OWN 32 /* programs of one instance */
+#define VK_PROGRAMS_BINDING (VK_PROGRAMS_OWN * (VK_MAX_LAYERS + 1))
+bool vk_program_is_of(const struct vk_program_row *row, uint32_t vki);
 /* The programs of one instance by their order, appended to @ids; returns the new number. */
 size_t vk_programs_own(struct vk_engine *eng, uint32_t vki, uint32_t *ids, size_t n, size_t room);
+/* All programs that bind @vki, outermost instance first; room for VK_PROGRAMS_BINDING. */
+size_t vk_programs_binding(struct vk_engine *eng, uint32_t vki, uint32_t *ids);
+/* Puts in force in @vki and below it what the rows say. */
+int vk_programs_apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e);
 /* Whether @vki is @above or below it. */
 bool vk_instance_is_within(struct vk_engine *eng, uint32_t vki, uint32_t above);
 
@@ -78,6 +85,29 @@ int vk_stored_link(struct vk_engine *eng, struct vk_linked *p, struct vk_stored 
 		   uint16_t *ids, struct vk_error *e);
 uint32_t vk_program_find(struct vk_engine *eng, uint32_t vki, uint32_t flags, const char *name);
 uint32_t vk_program_free_id(struct vk_engine *eng);
+/* ---- pushing: program_push.c ---- */
+
+/**
+ * struct vk_pushed - a program that is verified, on its way into the store
+ * @linked: borrows the image
+ */
+struct vk_pushed {
+	struct vk_linked linked;
+	struct vk_stored *helpers[VK_PROGRAM_IMPORTS];
+	struct vk_dry dry;
+	uint16_t helper_ids[VK_PROGRAM_IMPORTS];
+};
+/* Everything about one program that can be refused. Changes nothing, and needs no lock. */
+int vk_pushed_verify(struct vk_engine *eng, struct vk_pushed *p, const void *image, size_t size,
+		     struct vk_error *e);
+/* @flags: VK_P_*; @uid: of a member. */
+int vk_pushed_commit(struct vk_engine *eng, const struct vk_pushed *p, uint32_t vki, uint32_t flags,
+		     uint32_t uid, bool replace, uint32_t *ret_id, struct vk_error *e);
+void vk_pushed_free(struct vk_pushed *p);
+/* What loading it again takes of the verifier, at most. */
+uint32_t vk_pushed_steps(const struct vk_pushed *p);
+int vk_program_take_out(struct vk_engine *eng, uint32_t vki, uint32_t id, struct vk_error *e);
+
 /* Descriptor of a pinned map, by its number. */
 int vk_program_open_map(uint32_t id, uint32_t index);
 

@@ -18,22 +18,15 @@
 
 #define COLLECT_AFTER_NS 5000000000ull
 
-/* push: of all layers that root gave to @id and to those above; the least counts. */
-struct limits {
-	bool any;
-	bool poppable;
-	unsigned int layers;
-	unsigned int children;
-};
-
 static unsigned int least(unsigned int a, unsigned int b)
 {
 	return a < b ? a : b;
 }
 
-static struct limits limits_of(struct vk_engine *eng, uint32_t id)
+struct vk_push_limits vk_push_limits_of(struct vk_engine *eng, uint32_t id)
 {
-	struct limits l = {.poppable = true, .layers = ~0u, .children = ~0u};
+	struct vk_push_limits l = {
+		.poppable = true, .layers = ~0u, .children = ~0u, .programs = ~0u};
 
 	for (unsigned int i = 0; id && i < VK_MAX_DEPTH; i++, id = eng->rows[id].parent) {
 		const struct vk_row_state *s = vk_row_state(eng, id);
@@ -44,19 +37,20 @@ static struct limits limits_of(struct vk_engine *eng, uint32_t id)
 		l.poppable &= !!(s->push_flags & VK_ROW_POPPABLE);
 		l.layers = least(l.layers, s->push_layers);
 		l.children = least(l.children, s->push_children);
+		l.programs = least(l.programs, s->push_programs);
 	}
 	if (!l.any)
-		l = (struct limits){0};
+		l = (struct vk_push_limits){0};
 	return l;
 }
 
 /* Layers that may be on it: the first one of an instance that a member made is not a push. */
 static unsigned int most_pushed(struct vk_engine *eng, uint32_t id)
 {
-	return limits_of(eng, id).layers + eng->rows[id].by_member;
+	return vk_push_limits_of(eng, id).layers + eng->rows[id].by_member;
 }
 
-static uint32_t top_of(struct vk_engine *eng, uint32_t id)
+uint32_t vk_push_top(struct vk_engine *eng, uint32_t id)
 {
 	for (unsigned int i = 0; i < VK_MAX_DEPTH && eng->rows[id].parent; i++)
 		id = eng->rows[id].parent;
@@ -74,7 +68,7 @@ int vk_member_instance(struct vk_engine *eng, int pidfd, uint32_t *ret_id, uint3
 	    !eng->rows[m.vki].used)
 		return -EPERM;
 	*ret_id = m.vki;
-	*ret_top = top_of(eng, m.vki);
+	*ret_top = vk_push_top(eng, m.vki);
 	return 0;
 }
 
@@ -128,24 +122,24 @@ static void collect(struct vk_engine *eng, uint32_t top)
 	}
 }
 
-static int find_target(struct vk_engine *eng, const struct vk_request *q, uint32_t *ret,
-		       struct vk_error *e)
+int vk_push_target(struct vk_engine *eng, uint32_t caller, const char *target, uint32_t *ret,
+		   struct vk_error *e)
 {
-	*ret = q->caller;
-	if (q->kind == VK_REQUEST_CHILD || !*q->target)
+	*ret = caller;
+	if (!*target)
 		return 0;
 	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
-		if (eng->rows[id].used && strcmp(eng->rows[id].name, q->target) == 0 &&
-		    vk_row_is_below(eng, id, q->caller)) {
+		if (eng->rows[id].used && strcmp(eng->rows[id].name, target) == 0 &&
+		    vk_row_is_below(eng, id, caller)) {
 			*ret = id;
 			return 0;
 		}
 	/* The same for one that exists elsewhere: names of others are not to be guessed. */
-	return vk_error_set(e, ENOENT, "there is no instance \"%s\" below this one", q->target);
+	return vk_error_set(e, ENOENT, "there is no instance \"%s\" below this one", target);
 }
 
-static int not_permitted(struct vk_engine *eng, uint32_t id, const char *what, const char *key,
-			 struct vk_error *e)
+int vk_push_refuse(struct vk_engine *eng, uint32_t id, const char *what, const char *key,
+		   struct vk_error *e)
 {
 	vk_error_set(e, EPERM, "the policies of \"%s\" do not permit members to %s",
 		     eng->rows[id].name, what);
@@ -168,8 +162,8 @@ static int plan_push(struct vk_engine *eng, const struct vk_request *q, uint32_t
 {
 	unsigned int most = most_pushed(eng, id);
 
-	if (!limits_of(eng, id).layers)
-		return not_permitted(eng, id, "push layers", "layers: 1", e);
+	if (!vk_push_limits_of(eng, id).layers)
+		return vk_push_refuse(eng, id, "push layers", "layers: 1", e);
 	if (next->n_pushed >= most || next->n_pushed >= VK_MAX_PUSHED)
 		return vk_error_set(e, EDQUOT,
 				    "members have pushed %u layers onto \"%s\", the limit",
@@ -184,8 +178,8 @@ static int plan_pop(struct vk_engine *eng, const struct vk_request *q, uint32_t 
 {
 	size_t first = eng->rows[id].by_member, i = next->n_pushed;
 
-	if (!limits_of(eng, id).poppable)
-		return not_permitted(eng, id, "pop layers", "poppable: true", e);
+	if (!vk_push_limits_of(eng, id).poppable)
+		return vk_push_refuse(eng, id, "pop layers", "poppable: true", e);
 	while (i > first && next->pushed[i - 1].uid != q->uid)
 		i--;
 	if (i <= first)
@@ -201,11 +195,11 @@ static int plan_child(struct vk_engine *eng, const struct vk_request *q, struct 
 		      struct vk_plan *p, struct vk_error *e)
 {
 	static uint32_t serial;
-	uint32_t top = top_of(eng, q->caller);
-	unsigned int most = limits_of(eng, q->caller).children, of_user;
+	uint32_t top = vk_push_top(eng, q->caller);
+	unsigned int most = vk_push_limits_of(eng, q->caller).children, of_user;
 
 	if (!most)
-		return not_permitted(eng, q->caller, "make instances", "children: 1", e);
+		return vk_push_refuse(eng, q->caller, "make instances", "children: 1", e);
 	if (vk_row_depth(eng, q->caller) >= VK_MAX_DEPTH)
 		return vk_error_set(e, ELOOP, "instances can be nested %d deep", VK_MAX_DEPTH);
 	if (count_children(eng, top, q->uid, &of_user) >= most)
@@ -254,7 +248,7 @@ int vk_request_plan(struct vk_engine *eng, const struct vk_request *q, struct vk
 
 	if (!p)
 		return vk_error_set(e, ENOMEM, "no memory");
-	r = find_target(eng, q, &id, e);
+	r = vk_push_target(eng, q->caller, q->kind == VK_REQUEST_CHILD ? "" : q->target, &id, e);
 	if (r < 0)
 		return r;
 	if (q->kind != VK_REQUEST_CHILD)
@@ -426,7 +420,7 @@ static int take_image(struct vk_plan *p, struct vk_engine *eng, struct vk_plan_i
 static int check_tree(const struct vk_plan *p, struct vk_engine *eng, struct vk_error *e)
 {
 	uint32_t some = p->items[0].id ? p->items[0].id : p->items[0].parent;
-	uint32_t top = top_of(eng, some);
+	uint32_t top = vk_push_top(eng, some);
 	uint64_t bytes = 0;
 
 	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
@@ -484,7 +478,7 @@ int vk_request_commit(struct vk_engine *eng, struct vk_plan *p, uint32_t *ret_id
 int vk_own_get(struct vk_engine *eng, uint32_t id, struct vk_own *ret, struct vk_error *e)
 {
 	const struct vk_row_state *s = vk_row_state(eng, id);
-	struct limits l = limits_of(eng, id);
+	struct vk_push_limits l = vk_push_limits_of(eng, id);
 	unsigned int made, of_user, most = most_pushed(eng, id);
 
 	(void)e;
@@ -504,19 +498,19 @@ int vk_own_get(struct vk_engine *eng, uint32_t id, struct vk_own *ret, struct vk
 		if (vk_store_get(s->pushed[i].text, &text, &len, NULL) == 0)
 			ret->bytes[i] = (uint32_t)len;
 	}
-	made = count_children(eng, top_of(eng, id), 0, &of_user);
+	made = count_children(eng, vk_push_top(eng, id), 0, &of_user);
 	ret->may_push = s->n_pushed < most ? most - s->n_pushed : 0;
 	ret->may_push = least(ret->may_push, VK_MAX_LAYERS - ret->given - ret->n_pushed);
 	ret->may_make = made < l.children ? l.children - made : 0;
 	ret->poppable = l.poppable;
+	vk_programs_own_get(eng, id, ret);
 	return 0;
 }
 
 int vk_child_remove(struct vk_engine *eng, uint32_t caller, const char *name, struct vk_error *e)
 {
-	const struct vk_request q = {.caller = caller, .target = name};
 	uint32_t id;
-	int r = find_target(eng, &q, &id, e);
+	int r = vk_push_target(eng, caller, name, &id, e);
 
 	if (r == 0 && (id == caller || !eng->rows[id].by_member))
 		r = vk_error_set(e, EPERM, "no member has made \"%s\"", name);

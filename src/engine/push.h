@@ -12,6 +12,7 @@
 #define VK_ENGINE_PUSH_H
 
 #include "engine.h"
+#include "model.h"
 
 #define VK_PUSH_TEXT_MAX (64u << 10) /* bytes of a layer */
 #define VK_PUSH_IMAGE_MAX (1u << 20) /* bytes of an image with such a layer */
@@ -65,6 +66,51 @@ int vk_plan_take(struct vk_plan *p, struct vk_engine *eng, const void *buf, size
 int vk_request_commit(struct vk_engine *eng, struct vk_plan *p, uint32_t *ret_id, char name[65],
 		      struct vk_error *e);
 
+/* ---- policy programs: program_member.c ---- */
+
+#define VK_PUSH_USER_PROGRAMS 64 /* programs of one user, on the whole host */
+#define VK_PUSH_TREE_PROGRAMS 128 /* that members pushed onto the instances of one tree */
+#define VK_PUSH_PROGRAM_BYTES                                                                      \
+	(4u << 20) /* of maps, of those that members pushed onto one instance */
+#define VK_PUSH_TREE_PROGRAM_BYTES (32u << 20) /* the same for a tree */
+#define VK_PUSH_TREE_STEPS 1000000u /* of the verifier, if all of a tree are loaded again */
+
+/**
+ * struct vk_program_request - one request for a program, by whom
+ * @caller, @uid, @target: as in struct vk_request
+ * @name:    POP: of the program; "": the one pushed last
+ * @audit:   PUSH: its denials are only reported
+ * @replace: PUSH: in the place of the user's own of that name
+ */
+struct vk_program_request {
+	uint32_t caller;
+	uint32_t uid;
+	const char *target;
+	const char *name;
+	bool audit;
+	bool replace;
+};
+
+struct vk_pushed;
+void vk_pushed_done(struct vk_pushed *p);
+static inline void vk_pushed_donep(struct vk_pushed **p)
+{
+	vk_pushed_done(*p);
+}
+/*
+ * Whether it may be pushed, and the program shown to the verifier, which may take seconds: with an
+ * engine that is read only, so without the lock. What is returned borrows @image. -EPERM, -EDQUOT,
+ * -ENOENT as above; else as vk_program_push().
+ */
+int vk_program_request_verify(struct vk_engine *eng, const struct vk_program_request *q,
+			      const void *image, size_t size, struct vk_pushed **ret,
+			      struct vk_error *e);
+/* Puts it in force. -EAGAIN: a helper that it calls was changed meanwhile. */
+int vk_program_request_push(struct vk_engine *eng, const struct vk_program_request *q,
+			    const struct vk_pushed *p, struct vk_error *e);
+int vk_program_request_pop(struct vk_engine *eng, const struct vk_program_request *q,
+			   struct vk_error *e);
+
 /**
  * struct vk_own - what a member may know of its instance
  * @pushed:   uid of each layer that members pushed, first to last
@@ -72,6 +118,8 @@ int vk_request_commit(struct vk_engine *eng, struct vk_plan *p, uint32_t *ret_id
  * @given:    layers given by root, and all of the instances above
  * @may_push: layers that may still be pushed
  * @may_make: instances that may still be made below
+ * @programs: names of the programs that members pushed, first to last
+ * @may_push_programs: how many more may be
  */
 struct vk_own {
 	char name[65];
@@ -83,6 +131,9 @@ struct vk_own {
 	uint32_t may_push;
 	uint32_t may_make;
 	bool poppable;
+	uint32_t n_programs;
+	uint32_t may_push_programs;
+	char programs[VK_PUSH_PROGRAMS_MAX][32];
 };
 int vk_own_get(struct vk_engine *eng, uint32_t id, struct vk_own *ret, struct vk_error *e);
 /* Removes an instance that a member of @caller or of one below it has made, and that is empty. */

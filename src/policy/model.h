@@ -173,6 +173,7 @@ struct vk_scope_setting {
 };
 
 #define VK_PUSH_CHILDREN_MAX 64
+#define VK_PUSH_PROGRAMS_MAX 16
 
 /* push: what members may add by themselves. */
 struct vk_push_setting {
@@ -180,6 +181,7 @@ struct vk_push_setting {
 	bool poppable; /* and take back */
 	uint8_t layers;
 	uint8_t children;
+	uint8_t programs;
 	struct vk_pos pos;
 };
 

@@ -17,8 +17,18 @@ int vk_parse_push(struct vk_parser *p, const struct vk_schema_key *row, const st
 int vk_parse_push_count(struct vk_parser *p, const struct vk_schema_key *row,
 			const struct vk_node *key, const struct vk_node *val, void *out)
 {
-	bool layers = strcmp(row->key, "layers") == 0;
-	unsigned long most = layers ? VK_MAX_LAYERS - 1 : VK_PUSH_CHILDREN_MAX, n;
+	struct vk_push_setting *push = &p->policy->push;
+	const struct {
+		const char *key;
+		uint8_t *value;
+		unsigned long most;
+	} counts[] = {
+		{"layers", &push->layers, VK_MAX_LAYERS - 1},
+		{"children", &push->children, VK_PUSH_CHILDREN_MAX},
+		{"programs", &push->programs, VK_PUSH_PROGRAMS_MAX},
+	};
+	unsigned long n;
+	size_t i = 0;
 	int r = vk_expect_scalar(p, val, row->key);
 	char *end;
 
@@ -26,14 +36,13 @@ int vk_parse_push_count(struct vk_parser *p, const struct vk_schema_key *row,
 	(void)out;
 	if (r < 0)
 		return r;
+	while (strcmp(counts[i].key, row->key) != 0)
+		i++; /* it is one of the schema's */
 	n = strtoul(val->text, &end, 10);
-	if (*end || strspn(val->text, "0123456789") != strlen(val->text) || n > most)
+	if (*end || strspn(val->text, "0123456789") != strlen(val->text) || n > counts[i].most)
 		return vk_mistake(p, val->pos, "\"%s\" is no number from 0 to %lu",
-				  vk_show(val->text), most);
-	if (layers)
-		p->policy->push.layers = (uint8_t)n;
-	else
-		p->policy->push.children = (uint8_t)n;
+				  vk_show(val->text), counts[i].most);
+	*counts[i].value = (uint8_t)n;
 	return 0;
 }
 

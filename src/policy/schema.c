@@ -134,6 +134,8 @@ const struct vk_schema_key vk_schema[] = {
 	 vk_parse_push_count},
 	{"push", "children", VK_KIND_NUMBER, NULL, "how many instances members may make below",
 	 NULL, vk_parse_push_count},
+	{"push", "programs", VK_KIND_NUMBER, NULL, "how many policy programs members may push",
+	 NULL, vk_parse_push_count},
 	{"push", "poppable", VK_KIND_WORD, vk_words_bool, "whether they may pop what they pushed",
 	 NULL, vk_parse_poppable},
 

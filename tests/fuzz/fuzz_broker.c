@@ -23,12 +23,19 @@ static void check_call(const uint8_t *data, size_t size, const struct vk_call *c
 	size_t len = strnlen(c->name, sizeof(c->name));
 
 	require((const uint8_t *)c == data && (const uint8_t *)text == data + sizeof(*c));
-	require(sizeof(*c) + c->text_len == size && c->text_len <= VK_BROKER_TEXT_MAX);
-	require(c->op >= VK_BROKER_LIST && c->op <= VK_BROKER_REMOVE);
+	bool program = c->op == VK_BROKER_PROGRAM_PUSH, pop = c->op == VK_BROKER_PROGRAM_POP;
+
+	require(sizeof(*c) + c->text_len == size);
+	require(c->text_len <= (program ? VK_BROKER_IMAGE_MAX : VK_BROKER_TEXT_MAX));
+	require((c->op >= VK_BROKER_LIST && c->op <= VK_BROKER_REMOVE) || program || pop);
 	require(len <= 64 && strspn(c->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					     "0123456789._-") == len);
-	require((c->text_len != 0) == (c->op == VK_BROKER_PUSH || c->op == VK_BROKER_CHILD));
-	require(!(c->flags & ~(uint32_t)VK_BROKER_AT_EXEC));
+	require((c->text_len != 0) ==
+			(c->op == VK_BROKER_PUSH || c->op == VK_BROKER_CHILD || program) ||
+		pop);
+	require(!pop || c->text_len < 32);
+	require(!(c->flags &
+		  ~(uint32_t)(program ? VK_BROKER_AUDIT | VK_BROKER_REPLACE : VK_BROKER_AT_EXEC)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

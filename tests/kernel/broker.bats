@@ -6,17 +6,20 @@ setup_file() {
 	# As distributions ship it.
 	sysctl -qw kernel.unprivileged_bpf_disabled=2 || [[ $(sysctl -n kernel.unprivileged_bpf_disabled) == [12] ]]
 	export dir=/tmp/broker-test client=/src/build/tests/kernel/broker_client
+	export objects=/src/build/tests/kernel
 	mkdir -p $dir
 	chmod 755 $dir
 	policy() { # name rules...
 		printf '%s\n' 'vkernel: 1' "name: $1" "${@:2}" >"$dir/$1.yaml"
 	}
-	policy open 'files: {default: allow}' 'push: {layers: 2, children: 3, poppable: true}'
+	policy open 'files: {default: allow}' 'push: {layers: 2, programs: 1, children: 3, poppable: true}'
 	policy fixed 'files: {default: allow}' 'push: {layers: 2}'
 	policy closed 'files: {default: allow}'
 	policy layer 'files: {default: allow, rules: [{deny: [read], path: /tmp/broker-test/a}]}'
 	policy other 'files: {default: allow, rules: [{deny: [read], path: /tmp/broker-test/b}]}'
 	policy caps 'capabilities: none'
+	policy programs 'push: {programs: 3, layers: 1, poppable: true}'
+	policy tight 'push: {programs: 1}'
 	policy greedy 'push: {layers: 7, poppable: true}'
 	echo a >$dir/a
 	echo b >$dir/b
@@ -62,6 +65,7 @@ member() { # policy command...
 cat: a: Permission denied
 b
 1000"
+	cat out
 	[ "$(cat out)" = a ]
 	[ "$(cat a)" = a ]
 }
@@ -133,7 +137,7 @@ a"
 	member open 'vkernel run -p layer.yaml -- sh -c "cat b; cat a; vkernel push --list"; cat a; vkernel run -p other.yaml -- cat b; echo $?'
 	is 0 "b
 cat: a: Permission denied
-$(echo "$output" | sed -n 3,5p)
+$(echo "$output" | sed -n 3,6p)
 a
 cat: b: Permission denied
 1"
@@ -155,14 +159,17 @@ cat: b: Permission denied
 
 @test "an update by root keeps what members pushed, or drops it" {
 	vkernel run --name kept -p open.yaml -- $as_user sh -c \
-		'vkernel push layer.yaml; touch /tmp/pushed; while [ ! -e stop ]; do sleep 0.1; done; cat a' >out 2>&1 3>&- &
+		"vkernel push layer.yaml; vkernel push $objects/deny_open.bpf.o; touch /tmp/pushed; while [ ! -e stop ]; do sleep 0.1; done; cat a" >out 2>&1 3>&- &
 	for _ in {1..200}; do [[ -e /tmp/pushed ]] && break || sleep 0.1; done
 	vkernel update kept -p open.yaml -p other.yaml
 	run vkernel show kept
 	has "pushed by uid 1000"
 	vkernel mode kept audit
 	vkernel mode kept enforce
+	vkernel program push kept $objects/every_hook.bpf.o
 	vkernel update kept -p open.yaml --drop-pushed
+	run vkernel program ls --json kept
+	[ "$(jq -r '.[].name' <<<"$output")" = every_hook ]
 	run vkernel show kept
 	[[ $output != *"pushed by"* ]]
 	touch stop
@@ -170,6 +177,84 @@ cat: b: Permission denied
 	rm stop /tmp/pushed
 	is_out=$(cat out)
 	[ "$is_out" = a ]
+}
+
+@test "a program binds at once, and nobody else; it is popped, replaced and switched by its owner" {
+	vkernel run --name sibling -p programs.yaml -- sh -c 'while [ ! -e stop ]; do sleep 0.1; done; cat a' >out 3>&- &
+	sibling=$!
+	member programs "cat a; vkernel push $objects/deny_open.bpf.o; cat a; cat b; vkernel push --list; id -u
+		vkernel push --audit --replace $objects/deny_open.bpf.o; cat a
+		vkernel push --name second $objects/deny_open.bpf.o; cat a
+		vkernel pop --program second; cat a; vkernel pop --program second"
+	touch stop
+	wait $sibling
+	rm stop
+	[ "$status" -eq 1 ]
+	has "a
+cat: a: Disk quota exceeded
+b
+m$BATS_TEST_NUMBER: 1 layer given
+  program deny_open
+  1 more may be pushed, and can be popped; 0 instances may be made below
+  2 more programs may be pushed
+1000
+a
+cat: a: Disk quota exceeded
+a
+vkernel: uid 1000 has pushed no program second onto"
+	cat out
+	[ "$(cat out)" = a ]
+	[ "$(cat a)" = a ]
+}
+
+@test "programs: the policy decides, and only root's may confuse set-user-ID programs" {
+	member closed "vkernel push $objects/deny_open.bpf.o; cat a"
+	[ "$status" -eq 0 ]
+	has "do not permit members to push programs"
+	has "push: {programs: 1}"
+	member tight "vkernel push $objects/deny_open.bpf.o; vkernel push --name more $objects/deny_open.bpf.o
+		vkernel pop --program deny_open; vkernel push --replace $objects/deny_open.bpf.o; cat a"
+	[ "$status" -eq 1 ]
+	has "members have pushed 1 program"
+	has "do not permit members to pop programs"
+	has "do not permit members to replace programs"
+	has "cat: a: Disk quota exceeded"
+	member programs "vkernel push $objects/deny_setuid.bpf.o"
+	[ "$status" -eq 1 ]
+	has "only root can push a program at capable, task_fix_setuid or task_prctl"
+	run vkernel run --name mine -p programs.yaml -- sh -c "vkernel push $objects/deny_open.bpf.o
+		$as_user vkernel pop --program deny_open; $as_user vkernel push --replace $objects/deny_open.bpf.o
+		$as_user vkernel push --onto keep $objects/deny_open.bpf.o; vkernel pop --program deny_open; cat a"
+	has "uid 1000 has pushed no program deny_open onto"
+	has "uid 1000 has pushed no program deny_open to replace"
+	has 'there is no instance "keep" below this one'
+	[ "${lines[-1]}" = a ]
+	run $as_user vkernel push $objects/deny_open.bpf.o
+	[ "$status" -eq 1 ]
+	has "a member of no instance"
+}
+
+@test "hostile programs are refused, and crowds and kill -9 change nothing in force" {
+	member programs "$client hostile"
+	is 0 ""
+	vkernel run --name crowd -p programs.yaml -- $as_user sh -c \
+		"vkernel push $objects/deny_open.bpf.o; $client programs 50 ${HAMMER_SECONDS:-4}; cat a" >out 2>&1 3>&- &
+	crowd=$!
+	wait $crowd || true
+	cat out
+	grep -q "lost 0" out
+	grep -q "a: Disk quota exceeded" out
+	kill -0 "$(cat /tmp/vkerneld.pid)"
+	vkernel run --name bound -p programs.yaml -- $as_user sh -c \
+		"vkernel push $objects/deny_open.bpf.o; touch /tmp/bound; $client programs 8 3; cat a" >out 2>&1 3>&- &
+	bound=$!
+	for _ in {1..600}; do [[ -e /tmp/bound ]] && break || sleep 0.1; done
+	kill -KILL "$(cat /tmp/vkerneld.pid)"
+	rm -f /run/vkernel/broker.sock /tmp/bound
+	vkernel mode bound enforce
+	wait $bound || true
+	grep -q "a: Disk quota exceeded" out
+	start_broker
 }
 
 @test "garbage, silence and crowds do not stop it; kill -9 changes nothing in force" {

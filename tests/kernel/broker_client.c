@@ -5,6 +5,9 @@
  *	broker_client hammer CLIENTS SECONDS	push, list and pop, each in a process of its own;
  *						prints how many calls got which answer
  *	broker_client garbage MESSAGES		malformed calls; 0 if each was refused
+ *	broker_client hostile			programs that the check or the verifier refuses; 0 if
+ *						each was, for its reason
+ *	broker_client programs CLIENTS SECONDS	as hammer, with programs
  *	broker_client idle CONNECTIONS COMMAND...  connects and says nothing, then runs COMMAND
  *	broker_client handed			a connection that its child uses; 0 if refused
  *	broker_client move			a move of itself, without having given up privileges
@@ -22,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../unit/program_images.h"
 #include "client.h"
 
 static const char layer[] = "vkernel: 1\nname: hammered\nbpf: deny\n";
@@ -42,6 +46,15 @@ static int open_connection(uint64_t *ret_number)
 	return fd;
 }
 
+/* LOAD, so that the verifier has something to do. */
+static struct vk_program_image *small_program(void)
+{
+	struct vk_program_image *img = IMAGE(LOAD(2, 1, 80), ALLOW);
+
+	snprintf(img->name, sizeof(img->name), "p%d", (int)getpid());
+	return img;
+}
+
 /* Shared by all clients. */
 struct counts {
 	unsigned int done, refused, again, lost;
@@ -57,12 +70,21 @@ static int ask(uint16_t op)
 		q.text = layer;
 		q.text_len = sizeof(layer) - 1;
 	}
+	if (op == VK_BROKER_PROGRAM_PUSH) {
+		struct vk_program_image *img = small_program();
+		int r;
+
+		q.text = (const char *)img;
+		q.text_len = img->size;
+		r = vk_broker_ask(&q, &a, &e);
+		free(img);
+		return r;
+	}
 	return vk_broker_ask(&q, &a, &e);
 }
 
-static void client(struct counts *c, time_t end)
+static void client(struct counts *c, const uint16_t ops[3], time_t end)
 {
-	static const uint16_t ops[] = {VK_BROKER_PUSH, VK_BROKER_LIST, VK_BROKER_POP};
 	struct timespec now;
 
 	for (unsigned int i = 0;; i++) {
@@ -70,7 +92,7 @@ static void client(struct counts *c, time_t end)
 
 		if (r == 0)
 			__atomic_fetch_add(&c->done, 1, __ATOMIC_SEQ_CST);
-		else if (r == -EDQUOT || r == -ENOENT)
+		else if (r == -EDQUOT || r == -ENOENT || r == -EEXIST)
 			__atomic_fetch_add(&c->refused, 1, __ATOMIC_SEQ_CST);
 		else if (r == -EAGAIN)
 			__atomic_fetch_add(&c->again, 1, __ATOMIC_SEQ_CST);
@@ -82,7 +104,7 @@ static void client(struct counts *c, time_t end)
 	}
 }
 
-static int hammer(int clients, int seconds)
+static int hammer(const uint16_t ops[3], int clients, int seconds)
 {
 	struct counts *c =
 		mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -91,17 +113,101 @@ static int hammer(int clients, int seconds)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (int i = 0; i < clients; i++)
 		if (fork() == 0)
-			client(c, now.tv_sec + seconds);
+			client(c, ops, now.tv_sec + seconds);
 	while (wait(NULL) > 0)
 		;
 	printf("done %u refused %u again %u lost %u\n", c->done, c->refused, c->again, c->lost);
 	return c->lost || !c->done;
 }
 
+/* ---- hostile programs ---- */
+
+static unsigned int wrong;
+
+/* Releases the image. */
+static void refused(struct vk_program_image *img, size_t size, const char *reason)
+{
+	struct vk_ask q = {.op = VK_BROKER_PROGRAM_PUSH,
+			   .name = "",
+			   .text = (const char *)img,
+			   .text_len = size,
+			   .pidfd = -1,
+			   .patience_s = 60};
+	struct vk_error e = {0};
+	struct vk_answer a;
+	int r = vk_broker_ask(&q, &a, &e);
+
+	free(img);
+	if (r == 0 || r == -EAGAIN || !strstr(e.message, reason)) {
+		printf("%d \"%s\" is not \"%s\"\n", r, e.message, reason);
+		wrong++;
+	}
+}
+#define REFUSED(reason, ...)                                                                       \
+	do {                                                                                       \
+		struct vk_program_image *img_ = IMAGE(__VA_ARGS__);                                \
+		refused(img_, img_->size, reason);                                                 \
+	} while (0)
+
+/* Two to the power of 40 ways through it. */
+static struct vk_program_image *time_bomb(void)
+{
+	static struct bpf_insn code[400];
+	struct parts parts = {.insns = code};
+	size_t n = 0;
+
+	code[n++] = LOAD(2, 1, 80);
+	code[n++] = SET(3, 0);
+	for (int i = 0; i < 40; i++) {
+		code[n++] = MOV(4, 2);
+		code[n++] = INSN(BPF_ALU64 | BPF_RSH | BPF_K, 4, 0, 0, i);
+		code[n++] = INSN(BPF_ALU64 | BPF_AND | BPF_K, 4, 0, 0, 1);
+		code[n++] = JEQ(4, 0, 2);
+		code[n++] = INSN(BPF_ALU64 | BPF_LSH | BPF_K, 3, 0, 0, 1);
+		code[n++] = ADD(3, 1 + i);
+	}
+	for (int i = 0; i < 20; i++)
+		code[n++] = JEQ(3, 4711 + i, 0);
+	code[n++] = SET(0, 0);
+	code[n++] = EXIT;
+	parts.n_insns = n;
+	return make_image(&parts);
+}
+
+static int hostile(void)
+{
+	struct vk_program_image *img;
+
+	/* The check. */
+	REFUSED("probe_read_kernel", CALL(0, 113), ALLOW);
+	REFUSED("call", CALL(2, 1), ALLOW);
+	REFUSED("jump", JUMP(9), ALLOW);
+	REFUSED("map", MAP(1, 7), ALLOW);
+	img = IMAGE(ALLOW);
+	img->insns.count = 0xffffffff;
+	refused(img, img->size, "instructions");
+	img = IMAGE(ALLOW);
+	refused(img, img->size - 8, "");
+	img = IMAGE(ALLOW);
+	img->abi = 9;
+	refused(img, img->size, "version");
+	/* The verifier. */
+	REFUSED("R6 !read_ok", MOV(0, 6), EXIT);
+	REFUSED("write into map forbidden", STOREI(1, 0, 0), ALLOW);
+	REFUSED("invalid access to map value", LOAD(0, 1, 4088), EXIT);
+	REFUSED("combined stack size", STOREI(10, -496, 0), ALLOW);
+	REFUSED("R0 ", MOV(0, 1), EXIT);
+	REFUSED("CAP_PERFMON", MAP(1, 0), LOAD(0, 1, 0), EXIT);
+	REFUSED("pointer arithmetic", INSN(BPF_ALU64 | BPF_MUL | BPF_K, 1, 0, 0, 2), ALLOW);
+	img = time_bomb();
+	refused(img, img->size, "policy file_open");
+	return wrong != 0;
+}
+
 static int garbage(unsigned int messages)
 {
 	static _Alignas(8) unsigned char buf[sizeof(struct vk_call) + 256];
-	unsigned int seed = 12345, wrong = 0;
+	unsigned int seed = 12345;
 
 	for (unsigned int i = 0; i < messages; i++) {
 		struct vk_call *call = (struct vk_call *)buf;
@@ -180,10 +286,17 @@ static int move(void)
 
 int main(int argc, char **argv)
 {
+	static const uint16_t layer_ops[] = {VK_BROKER_PUSH, VK_BROKER_LIST, VK_BROKER_POP};
+	static const uint16_t program_ops[] = {VK_BROKER_PROGRAM_PUSH, VK_BROKER_LIST,
+					       VK_BROKER_PROGRAM_POP};
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(what, "hammer") && argc == 4)
-		return hammer(atoi(argv[2]), atoi(argv[3]));
+		return hammer(layer_ops, atoi(argv[2]), atoi(argv[3]));
+	if (!strcmp(what, "programs") && argc == 4)
+		return hammer(program_ops, atoi(argv[2]), atoi(argv[3]));
+	if (!strcmp(what, "hostile"))
+		return hostile();
 	if (!strcmp(what, "garbage") && argc == 3)
 		return garbage((unsigned int)atoi(argv[2]));
 	if (!strcmp(what, "handed"))

@@ -7,7 +7,7 @@
 
 #define NUMBER 0x1122334455667788ull
 
-static _Alignas(8) char buf[sizeof(struct vk_call) + VK_BROKER_TEXT_MAX + 16];
+static _Alignas(8) char buf[sizeof(struct vk_call) + VK_BROKER_IMAGE_MAX + 16];
 
 static struct vk_call *make(uint16_t op, const char *name, size_t text)
 {
@@ -47,6 +47,13 @@ TEST(every_operation_as_it_must_be)
 	CHECK_EQ(parse(HEAD + VK_BROKER_TEXT_MAX), 0);
 	make(VK_BROKER_CHILD, "label", 10)->flags = VK_BROKER_AT_EXEC;
 	CHECK_EQ(parse(HEAD + 10), 0);
+	make(VK_BROKER_PROGRAM_PUSH, "", VK_BROKER_IMAGE_MAX)->flags =
+		VK_BROKER_AUDIT | VK_BROKER_REPLACE;
+	CHECK_EQ(parse(HEAD + VK_BROKER_IMAGE_MAX), 0);
+	make(VK_BROKER_PROGRAM_POP, "web.c1", 0);
+	CHECK_EQ(parse(HEAD), 0);
+	make(VK_BROKER_PROGRAM_POP, "", 31);
+	CHECK_EQ(parse(HEAD + 31), 0);
 }
 
 TEST(lengths)
@@ -105,12 +112,19 @@ TEST(names)
 	CHECK_NEG(parse(HEAD), EBADMSG);
 }
 
-TEST(what_is_not_there_yet_says_so)
+TEST(other_programs_and_versions)
 {
-	make(VK_BROKER_PROGRAM_PUSH, "", 100);
-	CHECK_NEG(parse(HEAD + 100), ENOSYS);
-	make(VK_BROKER_PROGRAM_POP, "", 0);
-	CHECK_NEG(parse(HEAD), ENOSYS);
+	make(VK_BROKER_PROGRAM_PUSH, "", 0);
+	CHECK_NEG(parse(HEAD), EBADMSG);
+	make(VK_BROKER_PROGRAM_PUSH, "", 8)->flags = VK_BROKER_AT_EXEC;
+	CHECK_NEG(parse(HEAD + 8), EBADMSG);
+	make(VK_BROKER_PROGRAM_PUSH, "", 8)->text_len = VK_BROKER_IMAGE_MAX + 1;
+	CHECK_NEG(parse(HEAD + 8), EMSGSIZE);
+	make(VK_BROKER_PROGRAM_POP, "", 8);
+	buf[HEAD + 7] = '/';
+	CHECK_NEG(parse(HEAD + 8), EBADMSG);
+	make(VK_BROKER_PROGRAM_POP, "", 31)->text_len = 32;
+	CHECK_NEG(parse(HEAD + 31), EBADMSG);
 	make(6, "", 0);
 	CHECK_NEG(parse(HEAD), EBADMSG);
 	make(VK_BROKER_LIST, "", 0)->version = 2;
