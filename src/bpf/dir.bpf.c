@@ -88,10 +88,9 @@ int VK_HOOK(vk_link, path_link, link, struct dentry *old_dentry, const struct pa
 	    struct dentry *new_dentry)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* link(2) stays within one mount */
-	struct inode *inode;
-	u32 want;
+	u32 want, links = 0;
 	struct vk_call c;
-	u64 old, new;
+	u64 old, new, inode;
 	int r = vk_begin_rules(&c, EACCES);
 
 	if (r <= 0)
@@ -101,11 +100,12 @@ int VK_HOOK(vk_link, path_link, link, struct dentry *old_dentry, const struct pa
 	if (r)
 		return r; /* deny: the file may not be linked */
 	new = vk_name_rights(&c, vk_name_opaque(&c, new_dentry, mnt));
-	inode = old_dentry->d_inode;
+	inode = vk_inode_of(old_dentry);
 	if (!inode)
 		return -EACCES; /* deny: nothing to link */
+	vk_probe(links, inode + bpf_core_field_offset(struct inode, i_nlink));
 	/* A file without a name yet (O_TMPFILE) is created by this. */
-	want = inode->i_nlink ? VK_R_LINK : VK_R_LINK | VK_R_CREATE;
+	want = links ? VK_R_LINK : VK_R_LINK | VK_R_CREATE;
 	r = vk_judge(&c, VK_OP_LINK, want, new, EACCES, new_dentry, mnt);
 	if (r)
 		return r; /* deny: not under this name */
@@ -126,14 +126,15 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 					 struct dentry *to_dentry, u32 to, struct vfsmount *mnt)
 {
 	u64 slash = c->img[offsetof(struct vk_image, class_of) + '/'];
-	struct inode *inode = dentry->d_inode;
-	u64 old, new;
+	u64 old, new, inode = vk_inode_of(dentry);
+	u16 mode = 0;
 
 	if (!inode)
 		return 0; /* allow: nothing is moved */
+	vk_probe(mode, inode + bpf_core_field_offset(struct inode, i_mode));
 	old = vk_name_rights(c, from) & 0xffffffff;
 	new = vk_name_rights(c, to) & 0xffffffff;
-	if (!S_ISDIR(inode->i_mode))
+	if (!S_ISDIR(mode))
 		return vk_judge(c, VK_OP_RENAME, (u32) new, old, EXDEV, to_dentry, mnt);
 	if (VK_NAME_CLASS(from) == VK_NAME_CLASS(to) &&
 	    !((vk_column(c, from, 0) ^ vk_column(c, to, 0)) & VK_ROW_VERDICT) &&

@@ -37,6 +37,19 @@ static __always_inline u64 vk_probe64(u64 addr)
 	return v;
 }
 
+/*
+ * As a number: in programs for LSM hooks the verifier of 6.4 and later takes d_inode for a pointer
+ * that is never NULL, and drops the test for it.
+ */
+static __always_inline u64 vk_inode_of(struct dentry *dentry)
+{
+	u64 inode = 0;
+
+	bpf_probe_read_kernel(&inode, sizeof(inode),
+			      (void *)dentry + bpf_core_field_offset(struct dentry, d_inode));
+	return inode;
+}
+
 static __always_inline u64 vk_ns_id_addr(u64 ns)
 {
 	struct mnt_namespace___seq *old = NULL;
