@@ -79,60 +79,69 @@ static __noinline u64 vk_open_walk(struct dentry *dir, struct vfsmount *mnt, u64
 	return data;
 }
 
-/* Rights of a file whose directory's entry is @data; VK_RIGHTS_SLOW: unknown. */
-static __noinline u64 vk_open_feed(struct dentry *dentry, u64 rule, u64 data)
+/*
+ * Rights of a file by its name; @data is the entry of the directory @dir, or what it was when it
+ * was. VK_RIGHTS_SLOW: unknown.
+ */
+static __noinline u64 vk_open_feed(struct dentry *dentry, struct dentry *dir, u64 rule, u64 data)
 {
+	u32 begun = vk_read_once(vk_move_begin), name;
 	struct vk_call c;
-	u32 name;
 
 	c.rule = rule;
-	if (!vk_name_is_inline(dentry, vk_inline_off) || !vk_load_image(&c))
+	if (begun != vk_read_once(vk_move_end) || dentry->d_parent != dir ||
+	    !vk_name_is_inline(dentry, vk_inline_off) || !vk_load_image(&c))
 		return VK_RIGHTS_SLOW;
 	name = vk_feed_component(c.img, c.mask, VK_NAME_ENTRY(data), dentry, vk_inline_off);
+	if (begun != vk_read_once(vk_move_begin))
+		return VK_RIGHTS_SLOW;
 	return vk_rights_open(vk_name_rights(&c, VK_NAME(VK_NAME_CLASS((u32)data), name)));
 }
 
 /*
  * The first open of a file. That its directory has an entry, or that the walk from there reaches
  * the mount's root, says that the file is below that root.
+ *
+ * Moves are serialized. While @names stays, none of a directory ended, so the entry of @dir is its
+ * name at a time when the file was in it: before such a move, if one is under way. A move of the
+ * file that ends after its stamp was read makes the entry made here stale.
  */
 static __noinline u64 vk_open_near(struct file *file, u32 place)
 {
-	struct dentry *dentry = file->f_path.dentry, *dir = dentry->d_parent, *kept_dir = dir;
-	struct vfsmount *mnt = file->f_path.mnt, *kept = mnt;
-	u32 begun = vk_read_once(vk_move_begin);
-	u64 hash, view, data, names, rule, rights, stamp;
+	struct dentry *dentry = file->f_path.dentry, *dir;
+	struct vfsmount *mnt = file->f_path.mnt;
+	u64 hash, file_hash, view, data, names, rule, rights, stamp, file_stamp;
 	struct vk_name_slot *slot;
 
 	rule = vk_read_once(vk_instance_placed(place)->rule);
 	names = vk_names_gen();
-	/* Else clang goes on with the number that a pointer was found equal to. */
-	asm volatile("" : "+r"(kept), "+r"(kept_dir));
-	if (begun != vk_read_once(vk_move_end) || dir == dentry)
-		return VK_RIGHTS_SLOW;
 	view = vk_view(rule);
+	file_hash = vk_dentry_hash(vk_key(dentry));
+	file_stamp = vk_stamp(view, names, file_hash);
+	asm volatile("" ::: "memory");
+	dir = dentry->d_parent;
+	if (dir == dentry)
+		return VK_RIGHTS_SLOW;
 	hash = vk_dentry_hash(vk_key(dir));
 	slot = vk_dir_slot(hash, view);
 	stamp = vk_stamp(view, names, hash);
 	if (!vk_slot_get(slot, dir, mnt, stamp, &data)) {
-		data = vk_open_walk(kept_dir, kept, rule, stamp, slot);
+		data = vk_open_walk(dir, mnt, rule, stamp, slot);
 		if ((u32)data == VK_NAME_ROOT)
 			return VK_RIGHTS_ROOT;
 		if ((u32)data == VK_NAME_SLOW)
 			return VK_RIGHTS_SLOW;
 	}
-	hash = vk_dentry_hash(vk_key(dentry));
-	stamp = vk_stamp(view, names, hash);
 	if (data & VK_DIR_ALIKE) {
 		rights = data >> VK_DIR_RIGHTS;
 	} else {
-		rights = vk_open_feed(dentry, rule, data);
+		rights = vk_open_feed(dentry, dir, rule, data);
 		if (rights == VK_RIGHTS_SLOW)
 			return VK_RIGHTS_SLOW;
 	}
-	if (begun != vk_read_once(vk_move_begin))
+	if (names != vk_names_gen())
 		return VK_RIGHTS_SLOW;
-	vk_slot_put(vk_file_slot(hash, view), dentry, kept, stamp, rights);
+	vk_slot_put(vk_file_slot(file_hash, view), dentry, mnt, file_stamp, rights);
 	return rights;
 }
 

@@ -49,6 +49,14 @@ static __always_inline u64 vk_row_head(const u8 *img, u64 mask, u64 entry)
 	return *(const u16 *)(img + VK_IMAGE_HEADER + (entry & mask) * VK_ROW_UNIT);
 }
 
+static __always_inline bool vk_row_has(const u8 *img, u64 mask, u64 entry, u64 flag)
+{
+	u64 head = vk_row_head(img, mask, entry);
+
+	asm volatile("" : "+r"(head)); /* else bit 15 is tested as a sign, which takes two more */
+	return head & flag;
+}
+
 /*
  * Feeds '/' and the inline name of @d, up to its NUL, or VK_INLINE bytes. Most names part from
  * what rules speak of with their first bytes; the state tells, and the rest is not looked at.
@@ -59,7 +67,7 @@ static __always_inline u32 vk_feed_component(const u8 *img, u64 mask, u64 entry,
 	const u64 *words = (const void *)d + off;
 
 	entry = vk_step(img, mask, entry, '/');
-	if (vk_row_head(img, mask, entry) & VK_ROW_SETTLED)
+	if (vk_row_has(img, mask, entry, VK_ROW_SETTLED))
 		return entry;
 #pragma unroll
 	for (int w = 0; w < VK_INLINE / 8; w++) {
@@ -72,7 +80,7 @@ static __always_inline u32 vk_feed_component(const u8 *img, u64 mask, u64 entry,
 			entry = vk_step(img, mask, entry, v & 0xff);
 			v >>= 8;
 			if ((w == 0 && k < 4) || k == 7) {
-				if (vk_row_head(img, mask, entry) & VK_ROW_SETTLED)
+				if (vk_row_has(img, mask, entry, VK_ROW_SETTLED))
 					return entry;
 			}
 		}
@@ -148,28 +156,28 @@ static __always_inline bool vk_slot_get(struct vk_name_slot *s, struct dentry *d
 
 	u64 data = vk_read_once(s->data), mix = vk_slot_mix(data, stamp);
 
-	/* The verifier permits to compare a pointer with a number, so nothing is subtracted. */
-	if ((vk_read_once(s->dentry) ^ mix) != (u64)dentry ||
-	    (vk_read_once(s->mnt) ^ mix) != (u64)mnt)
-		return false;
+	/*
+	 * The verifier permits to compare a pointer with a number, so nothing is subtracted. Not in C,
+	 * after which clang may go on with the number, which is no pointer to the verifier.
+	 */
+	asm goto("if %0 != %1 goto %l2" ::"r"(vk_read_once(s->dentry) ^ mix), "r"(dentry)::miss);
+	asm goto("if %0 != %1 goto %l2" ::"r"(vk_read_once(s->mnt) ^ mix), "r"(mnt)::miss);
 	*ret_data = data;
 	return true;
-}
-
-/* A kernel address as it is, which vk_slot_get() compares with. */
-static __always_inline u64 vk_number(u64 key)
-{
-	return key + vk_read_once(vk_key_base);
+miss:
+	return false;
 }
 
 static __always_inline void vk_slot_put(struct vk_name_slot *s, struct dentry *dentry,
 					struct vfsmount *mnt, u64 stamp, u64 data)
 {
 	u64 mix = vk_slot_mix(data, stamp);
+	/* Of keys, the addresses as they are, which vk_slot_get() compares with. */
+	u64 base = vk_read_once(vk_key_base);
 
 	vk_write_once(s->data, data);
-	vk_write_once(s->dentry, vk_number(vk_key(dentry)) ^ mix);
-	vk_write_once(s->mnt, vk_number(vk_key(mnt)) ^ mix);
+	vk_write_once(s->dentry, (vk_key(dentry) + base) ^ mix);
+	vk_write_once(s->mnt, (vk_key(mnt) + base) ^ mix);
 }
 
 #include "slow.h"
@@ -226,7 +234,7 @@ static __always_inline u64 vk_dir_data(struct vk_call *c, u64 data)
 	u32 below = vk_step(c->img, c->mask, VK_NAME_ENTRY(data), '/');
 	u64 rights;
 
-	if (!(vk_row_head(c->img, c->mask, below) & VK_ROW_SETTLED))
+	if (!vk_row_has(c->img, c->mask, below, VK_ROW_SETTLED))
 		return data;
 	rights = vk_name_rights(c, VK_NAME(VK_NAME_CLASS((u32)data), below));
 	if (rights >> 32)
@@ -262,7 +270,7 @@ static __always_inline u32 vk_dir_walk(struct vk_call *c, struct dentry *dir, st
 	u64 mask = c->mask, hash = vk_dentry_hash(vk_key(root)), view = vk_view(c->rule);
 	u64 off = vk_inline_off, data;
 	u32 entry, begun;
-	int n = 0;
+	u64 n = 0;
 
 	begun = vk_read_once(vk_move_begin);
 	if (begun != vk_read_once(vk_move_end))
@@ -272,23 +280,25 @@ static __always_inline u32 vk_dir_walk(struct vk_call *c, struct dentry *dir, st
 	if (!(data & VK_DIR_ANCHORED))
 		return VK_NAME_SLOW;
 	entry = VK_NAME_ENTRY(data);
+	/* The top of a file system is its own parent: elsewhere than below @root it goes on to the end. */
 #pragma clang loop unroll(disable)
 	while (d != root) {
-		struct dentry *parent = d->d_parent;
-
-		if (n >= VK_DEPTH || parent == d)
+		if (n >= VK_DEPTH)
 			return VK_NAME_SLOW;
 		chain[n] = d;
 		n++;
-		d = parent;
+		d = d->d_parent;
 		asm volatile("" : "+r"(n)::"memory");
 	}
 #pragma clang loop unroll(disable)
-	for (int i = n - 1; i >= 0; i--) {
-		asm volatile("" : "+r"(i));
-		if (vk_row_head(img, mask, entry) & VK_ROW_FINAL)
+	while (n > 0) {
+		n--;
+		asm volatile("" : "+r"(n));
+		if (n >= VK_DEPTH) /* never: for the verifier */
+			return VK_NAME_SLOW;
+		if (vk_row_has(img, mask, entry, VK_ROW_FINAL))
 			break;
-		d = chain[i];
+		d = chain[n];
 		if (!vk_name_is_inline(d, off))
 			return VK_NAME_SLOW;
 		entry = vk_feed_component(img, mask, entry, d, off);
