@@ -7,9 +7,12 @@
  *	SEC("lsm/socket_listen")
  *	int VK_HOOK(vk_listen, socket_listen, none, struct socket *sock, int backlog) { ... }
  *
- * where its body is the check by rules. If that allows, and if the instance has programs at this
- * hook, all of them together are one program in vk_p_HOOK, and are jumped to; what comes after the
- * jump only runs if there was nothing to jump to, which must not happen, so it denies.
+ * where its body is the check by rules. That makes two programs: vk_listen, which decides by them
+ * alone, and vk_listen_asks, which the engine attaches instead while somebody has programs at the
+ * hook, for the mere possibility of a jump costs every task some ten instructions. If the rules
+ * allow, and if the instance has programs at this hook, all of them together are one program in
+ * vk_p_HOOK, and are jumped to; what comes after the jump only runs if there was nothing to jump
+ * to, which must not happen, so it denies.
  *
  * The third word says where the path is in the hook's arguments, for programs that want it: its
  * name is built before, because that takes loops, which the spliced programs cannot have.
@@ -222,16 +225,30 @@ static __always_inline u64 vk_programs_at(u32 place, u32 hook, u64 *ret_paths)
 		return -EPERM; /* deny: the programs are not where they must be */                 \
 	})
 
+#define VK_RULES(name, args...)                                                                    \
+	({                                                                                         \
+		_Pragma("GCC diagnostic push")                                                     \
+			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") int r_ =            \
+				____##name(___bpf_ctx_cast(args));                                 \
+		_Pragma("GCC diagnostic pop") r_;                                                  \
+	})
+
 #define VK_HOOK_ALLOWING(name, hook, where, allowed, args...)                                      \
 	name(unsigned long long *ctx);                                                             \
 	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
 	int name(unsigned long long *ctx)                                                          \
 	{                                                                                          \
+		int r = VK_RULES(name, args);                                                      \
+                                                                                                   \
+		return r ? r : allowed;                                                            \
+	}                                                                                          \
+	SEC("lsm/" #hook) int name##_asks(unsigned long long *ctx)                                 \
+	{                                                                                          \
+		int r = VK_RULES(name, args);                                                      \
 		u32 place;                                                                         \
-		_Pragma("GCC diagnostic push")                                                     \
-			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") int r =             \
-				____##name(___bpf_ctx_cast(args));                                 \
-		_Pragma("GCC diagnostic pop") if (r) return r; /* deny: the rules do */            \
+                                                                                                   \
+		if (r)                                                                             \
+			return r; /* deny: the rules do */                                         \
 		if (!vk_asks(VK_HOOK_##hook))                                                      \
 			return allowed; /* allow: nobody has programs here */                      \
 		place = vk_current_place(bpf_get_current_task_btf());                              \

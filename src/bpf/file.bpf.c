@@ -174,11 +174,53 @@ static __noinline u64 vk_open_slow(struct file *file)
 	return vk_file_rights_miss(&c, file->f_path.dentry, file->f_path.mnt);
 }
 
+/* The rights of a file that is not in the cache; false: to be opened without. */
+static __always_inline bool vk_open_miss(struct file *file, u32 place, u64 *ret_rights)
+{
+	*ret_rights = vk_open_near(file, place);
+	if (*ret_rights == VK_RIGHTS_ROOT && !vk_open_root(file))
+		return false; /* no member, or overlayfs itself */
+	if (*ret_rights == VK_RIGHTS_ROOT || *ret_rights == VK_RIGHTS_SLOW)
+		*ret_rights = vk_open_slow(file);
+	return true;
+}
+
 /*
  * The hottest hook. What a warm open does not need is in functions of its own, and nothing but
  * @file is kept across their calls, so that few registers are to be saved for a task that leaves.
- * @ret_place: of a warm open's member; else 0, and who needs it looks again.
  */
+SEC("lsm/file_open")
+int BPF_PROG(vk_file_open, struct file *file)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 rule, names, rights;
+	u32 place;
+	int r = 0;
+
+	if (!task->bpf_storage)
+		goto allow; /* not a member */
+	names = vk_names_gen_of(task);
+	place = vk_member_get(task);
+	if (place) {
+		rule = vk_read_once(vk_instance_placed(place)->rule);
+		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt, &rights))
+			goto judge;
+	} else {
+		place = vk_member_miss(bpf_get_current_task_btf());
+		if (!place)
+			return vk_setup_open(file); /* not bound yet, if ever */
+	}
+	if (!vk_open_miss(file, place, &rights))
+		goto allow; /* as vk_open_miss says */
+judge:
+	if (!vk_open_granted(file, rights))
+		return vk_open_judge(file, rights);
+allow: /* not a member; or granted and not to be reported */
+	asm volatile("" : "+r"(r)); /* else it occupies a register from the start */
+	return r;
+}
+
+/* The same by rules. @ret_place: of a warm open's member; else 0, and who needs it looks again. */
 static __always_inline int vk_open(struct file *file, u32 *ret_place)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -202,16 +244,14 @@ static __always_inline int vk_open(struct file *file, u32 *ret_place)
 		if (!place)
 			return vk_setup_open(file); /* not bound yet, if ever */
 	}
-	rights = vk_open_near(file, place);
-	if (rights == VK_RIGHTS_ROOT && !vk_open_root(file))
-		return 0; /* allow: no member, or overlayfs itself */
-	if (rights == VK_RIGHTS_ROOT || rights == VK_RIGHTS_SLOW)
-		rights = vk_open_slow(file);
+	if (!vk_open_miss(file, place, &rights))
+		return 0; /* allow: as vk_open_miss says */
 	return vk_open_granted(file, rights) ? 0 : vk_open_judge(file, rights);
 }
 
+/* See ask.h; what VK_HOOK would make knows no place. */
 SEC("lsm/file_open")
-int BPF_PROG(vk_file_open, struct file *file)
+int BPF_PROG(vk_file_open_asks, struct file *file)
 {
 	u32 place;
 	int r;

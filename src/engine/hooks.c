@@ -101,14 +101,23 @@ const struct vk_hook *vk_hook_of_programs(unsigned int id)
 	return NULL;
 }
 
-bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs, uint64_t programs)
+bool vk_hook_asks(const struct vk_hook *h, uint64_t programs)
 {
-	if (h->core || (h->needs & needs))
-		return true;
 	for (unsigned int id = 1; id < VK_HOOK_COUNT && programs; id++)
 		if (programs >> id & 1 && vk_hook_of_programs(id) == h)
 			return true;
 	return false;
+}
+
+bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs, uint64_t programs)
+{
+	return h->core || (h->needs & needs) || vk_hook_asks(h, programs);
+}
+
+const char *vk_hook_program(const struct vk_hook *h, bool asks, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s", h->program, asks ? "_asks" : "");
+	return buf;
 }
 
 const char *vk_hook_function(const struct vk_hook *h, char *buf, size_t len)

@@ -19,7 +19,8 @@ enum vk_hook_kind {
 
 /**
  * struct vk_hook - one program
- * @program:  its name in the object and under links/
+ * @program:  its name in the object and under links/; "_asks" follows in that of the program that
+ *            is there instead while somebody has policy programs at the hook
  * @lsm:      LSM hook (DECIDES, HEARS), kernel function (WATCHES)
  * @function: security_* function for fmod_ret or fentry; NULL: "security_" and @lsm
  * @kind:     enum vk_hook_kind
@@ -49,6 +50,10 @@ struct btf;
 bool vk_hook_available(const struct vk_hook *h, enum vk_mechanism m, const struct btf *btf);
 /* @needs: VK_NEED_* bits; @programs: bit per VK_HOOK_* at which programs are asked. */
 bool vk_hook_wanted(const struct vk_hook *h, uint32_t needs, uint64_t programs);
+/* Whether programs are asked there. */
+bool vk_hook_asks(const struct vk_hook *h, uint64_t programs);
+/* The name of the one program or of the other, written to @buf. */
+const char *vk_hook_program(const struct vk_hook *h, bool asks, char *buf, size_t len);
 /* The row for VK_HOOK_*; NULL: there is none. */
 const struct vk_hook *vk_hook_of_programs(unsigned int id);
 

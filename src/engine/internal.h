@@ -163,6 +163,12 @@ int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e);
 /* and hooks at which programs are asked. */
 int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t programs,
 			  struct vk_error *e);
+struct vk_hook;
+/*
+ * Detaches what is at a hook and not @wanted, or what asks programs there if none is to be asked.
+ * False: nothing was.
+ */
+bool vk_hook_trim(const struct vk_hook *h, bool wanted, bool asks);
 struct btf;
 /* All programs, none marked for loading, with our maps. Release with vkernel_bpf__destroy(). */
 int vk_skeleton_open(struct vk_engine *eng, enum vk_mechanism m, const struct btf *btf,

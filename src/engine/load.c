@@ -125,22 +125,42 @@ static int set_constants(struct vkernel_bpf *s, enum vk_mechanism m, const struc
 	return 0;
 }
 
-static struct bpf_program *hook_program(struct vkernel_bpf *s, const struct vk_hook *h)
+static struct bpf_program *hook_program(struct vkernel_bpf *s, const struct vk_hook *h, bool asks)
 {
-	return bpf_object__find_program_by_name(s->obj, h->program);
+	char name[64];
+
+	return bpf_object__find_program_by_name(s->obj,
+						vk_hook_program(h, asks, name, sizeof(name)));
 }
 
-static void link_path(char *buf, size_t len, const char *root, const struct vk_hook *h)
+/* The pin of a program or of its link. */
+static const char *pin_path(char *buf, size_t len, const char *root, const char *dir,
+			    const struct vk_hook *h, bool asks)
 {
-	snprintf(buf, len, "%s/links/%s", root, h->program);
+	char name[64];
+
+	snprintf(buf, len, "%s/%s/%s", root, dir, vk_hook_program(h, asks, name, sizeof(name)));
+	return buf;
 }
 
-static bool is_attached(const struct vk_hook *h)
+static bool has_link(const struct vk_hook *h, bool asks)
 {
-	char path[128];
+	char path[160];
 
-	link_path(path, sizeof(path), VK_PIN_ROOT, h);
-	return access(path, F_OK) == 0;
+	return access(pin_path(path, sizeof(path), VK_PIN_ROOT, "links", h, asks), F_OK) == 0;
+}
+
+/* Whether it decides by rules; if it also @asks programs. */
+static bool is_attached(const struct vk_hook *h, bool asks)
+{
+	return has_link(h, true) || (!asks && has_link(h, false));
+}
+
+static bool detach(const struct vk_hook *h, bool asks)
+{
+	char path[160];
+
+	return unlink(pin_path(path, sizeof(path), VK_PIN_ROOT, "links", h, asks)) == 0;
 }
 
 int vk_program_target(struct bpf_program *p, const struct vk_hook *h, enum vk_mechanism m,
@@ -168,10 +188,11 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		const struct vk_hook *h = &vk_hooks[i];
-		struct bpf_program *p = hook_program(s, h);
+		bool asks = vk_hook_asks(h, programs);
+		struct bpf_program *p = hook_program(s, h, asks);
 
 		chosen[i] = false;
-		if (!vk_hook_wanted(h, needs, programs) || (!fresh && is_attached(h)))
+		if (!vk_hook_wanted(h, needs, programs) || (!fresh && is_attached(h, asks)))
 			continue;
 		if (!vk_hook_available(h, m, btf)) {
 			if (h->optional) {
@@ -192,11 +213,15 @@ static int select_programs(struct vkernel_bpf *s, enum vk_mechanism m, const str
 	return n;
 }
 
-/* Attaches a loaded program and pins the link. */
-static int attach_program(int prog, const struct vk_hook *h, const char *root, struct vk_error *e)
+/*
+ * Attaches a loaded program and pins the link. One that asks takes the place of the one that does
+ * not, which is detached after it: in between both decide.
+ */
+static int attach_program(int prog, const struct vk_hook *h, bool asks, const char *root,
+			  struct vk_error *e)
 {
 	_cleanup_close_ int link = -1;
-	char path[128];
+	char path[160];
 
 	/* The kernel knows the target since the program was loaded. */
 	if (h->kind == VK_HOOK_ITERATES)
@@ -206,57 +231,83 @@ static int attach_program(int prog, const struct vk_hook *h, const char *root, s
 	if (link < 0)
 		return vk_error_set(e, errno, "cannot attach %s to %s: %s", h->program, h->lsm,
 				    strerror(errno));
-	link_path(path, sizeof(path), root, h);
+	pin_path(path, sizeof(path), root, "links", h, asks);
 	if (bpf_obj_pin(link, path) < 0)
 		return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
+	if (asks)
+		detach(h, false);
 	return 0;
 }
 
 static int attach_and_pin(struct vkernel_bpf *s, const char *root, const bool *chosen,
-			  struct vk_error *e)
+			  uint64_t programs, struct vk_error *e)
 {
 	for (size_t i = 0; i < vk_n_hooks; i++) {
-		char path[128];
+		const struct vk_hook *h = &vk_hooks[i];
+		bool asks = vk_hook_asks(h, programs);
+		char path[160];
 		int prog, r;
 
 		if (!chosen[i])
 			continue;
-		prog = bpf_program__fd(hook_program(s, &vk_hooks[i]));
-		snprintf(path, sizeof(path), "%s/progs/%s", root, vk_hooks[i].program);
+		prog = bpf_program__fd(hook_program(s, h, asks));
+		pin_path(path, sizeof(path), root, "progs", h, asks);
 		if (bpf_obj_pin(prog, path) < 0)
 			return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
-		r = attach_program(prog, &vk_hooks[i], root, e);
+		r = attach_program(prog, h, asks, root, e);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* Attaches what was loaded before; returns how many wanted programs are still to be loaded. */
+/* Attaches what was loaded before. 1: done; 0: it is still to be loaded. */
+static int reattach_one(const struct vk_hook *h, bool asks, struct vk_error *e)
+{
+	_cleanup_close_ int prog = -1;
+	char path[160];
+	int r;
+
+	prog = bpf_obj_get(pin_path(path, sizeof(path), VK_PIN_ROOT, "progs", h, asks));
+	if (prog < 0)
+		return 0;
+	r = attach_program(prog, h, asks, VK_PIN_ROOT, e);
+	return r < 0 ? r : 1;
+}
+
+/* The same for all that are wanted; returns how many are still to be loaded. */
 static int reattach(struct vk_engine *eng, uint32_t needs, uint64_t programs, struct vk_error *e)
 {
 	int missing = 0;
 
 	for (size_t i = 0; i < vk_n_hooks; i++) {
 		const struct vk_hook *h = &vk_hooks[i];
-		_cleanup_close_ int prog = -1;
-		char path[128];
+		bool asks = vk_hook_asks(h, programs);
 		int r;
 
-		if (!vk_hook_wanted(h, needs, programs) || is_attached(h) ||
+		if (!vk_hook_wanted(h, needs, programs) || is_attached(h, asks) ||
 		    eng->bss->vk_absent[i / 64] >> (i % 64) & 1)
 			continue;
-		snprintf(path, sizeof(path), VK_PIN_ROOT "/progs/%s", h->program);
-		prog = bpf_obj_get(path);
-		if (prog < 0) {
-			missing++;
-			continue;
-		}
-		r = attach_program(prog, h, VK_PIN_ROOT, e);
+		r = reattach_one(h, asks, e);
 		if (r < 0)
 			return r;
+		missing += r == 0;
 	}
 	return missing;
+}
+
+bool vk_hook_trim(const struct vk_hook *h, bool wanted, bool asks)
+{
+	struct vk_error e = {0};
+
+	if (!wanted)
+		return detach(h, true) || detach(h, false);
+	if (asks || !has_link(h, true))
+		return false;
+	/* That which only decides by rules is back before the other goes; else the other stays. */
+	if (!has_link(h, false) && reattach_one(h, false, &e) <= 0)
+		return false;
+	return detach(h, true);
 }
 
 int vk_skeleton_load(struct vkernel_bpf *s, struct vk_error *e)
@@ -414,7 +465,7 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 	s->bss->vk_bpffs_dev = kernel_dev(st.st_dev);
 	r = pin_maps(s, root, e);
 	if (r == 0)
-		r = attach_and_pin(s, root, chosen, e);
+		r = attach_and_pin(s, root, chosen, 0, e);
 	if (r == 0 && rename(root, VK_PIN_ROOT) < 0)
 		r = vk_error_set(e, errno, "cannot rename %s: %s", root, strerror(errno));
 	if (r < 0)
@@ -619,7 +670,7 @@ static int attach_needed(struct vk_engine *eng, uint32_t needs, uint64_t program
 	r = vk_skeleton_load(s, e);
 	if (r < 0)
 		return r;
-	return attach_and_pin(s, VK_PIN_ROOT, chosen, e);
+	return attach_and_pin(s, VK_PIN_ROOT, chosen, programs, e);
 }
 
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
@@ -651,7 +702,7 @@ uint32_t vk_hooks_attached(void)
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < vk_n_hooks; i++)
-		n += vk_hooks[i].kind != VK_HOOK_ITERATES && is_attached(&vk_hooks[i]);
+		n += vk_hooks[i].kind != VK_HOOK_ITERATES && is_attached(&vk_hooks[i], false);
 	return n;
 }
 

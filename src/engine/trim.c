@@ -37,13 +37,11 @@ static bool trim_hook(struct vk_engine *eng)
 			needs |= eng->rows[id].placed ? VK_NEED_SETUP : 0;
 		}
 	for (size_t i = 0; i < vk_n_hooks; i++) {
-		char path[128];
+		const struct vk_hook *h = &vk_hooks[i];
 
-		if (vk_hooks[i].kind == VK_HOOK_ITERATES ||
-		    (any && vk_hook_wanted(&vk_hooks[i], needs, programs)))
-			continue;
-		snprintf(path, sizeof(path), VK_PIN_ROOT "/links/%s", vk_hooks[i].program);
-		if (unlink(path) == 0)
+		if (h->kind != VK_HOOK_ITERATES &&
+		    vk_hook_trim(h, any && vk_hook_wanted(h, needs, programs),
+				 vk_hook_asks(h, programs)))
 			return true;
 	}
 	return false;
