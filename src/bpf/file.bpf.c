@@ -106,10 +106,9 @@ static __noinline u64 vk_open_feed(struct dentry *dentry, struct dentry *dir, u6
  * name at a time when the file was in it: before such a move, if one is under way. A move of the
  * file that ends after its stamp was read makes the entry made here stale.
  */
-static __noinline u64 vk_open_near(struct file *file, u32 place)
+static __noinline u64 vk_open_near(struct dentry *dentry, struct vfsmount *mnt, u32 place)
 {
-	struct dentry *dentry = file->f_path.dentry, *dir;
-	struct vfsmount *mnt = file->f_path.mnt;
+	struct dentry *dir;
 	u64 hash, file_hash, view, data, names, rule, rights, stamp, file_stamp;
 	struct vk_name_slot *slot;
 
@@ -175,9 +174,10 @@ static __noinline u64 vk_open_slow(struct file *file)
 }
 
 /* The rights of a file that is not in the cache; false: to be opened without. */
-static __always_inline bool vk_open_miss(struct file *file, u32 place, u64 *ret_rights)
+static __always_inline bool vk_open_miss(struct file *file, struct dentry *dentry,
+					 struct vfsmount *mnt, u32 place, u64 *ret_rights)
 {
-	*ret_rights = vk_open_near(file, place);
+	*ret_rights = vk_open_near(dentry, mnt, place);
 	if (*ret_rights == VK_RIGHTS_ROOT && !vk_open_root(file))
 		return false; /* no member, or overlayfs itself */
 	if (*ret_rights == VK_RIGHTS_ROOT || *ret_rights == VK_RIGHTS_SLOW)
@@ -193,6 +193,8 @@ SEC("lsm/file_open")
 int BPF_PROG(vk_file_open, struct file *file)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct vfsmount *mnt;
+	struct dentry *dentry;
 	u64 rule, names, rights;
 	u32 place;
 	int r = 0;
@@ -203,14 +205,18 @@ int BPF_PROG(vk_file_open, struct file *file)
 	place = vk_member_get(task);
 	if (place) {
 		rule = vk_read_once(vk_instance_placed(place)->rule);
-		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt, &rights))
+		dentry = file->f_path.dentry;
+		mnt = file->f_path.mnt;
+		if (vk_file_rights_get(rule, names, dentry, mnt, &rights))
 			goto judge;
 	} else {
 		place = vk_member_miss(bpf_get_current_task_btf());
 		if (!place)
 			return vk_setup_open(file); /* not bound yet, if ever */
+		dentry = file->f_path.dentry;
+		mnt = file->f_path.mnt;
 	}
-	if (!vk_open_miss(file, place, &rights))
+	if (!vk_open_miss(file, dentry, mnt, place, &rights))
 		goto allow; /* as vk_open_miss says */
 judge:
 	if (!vk_open_granted(file, rights))
@@ -224,6 +230,8 @@ allow: /* not a member; or granted and not to be reported */
 static __always_inline int vk_open(struct file *file, u32 *ret_place)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct vfsmount *mnt;
+	struct dentry *dentry;
 	u64 rule, names, rights;
 	u32 place;
 
@@ -232,8 +240,9 @@ static __always_inline int vk_open(struct file *file, u32 *ret_place)
 	place = vk_member_get(task);
 	if (place) {
 		rule = vk_read_once(vk_instance_placed(place)->rule);
-		if (vk_file_rights_get(rule, names, file->f_path.dentry, file->f_path.mnt,
-				       &rights)) {
+		dentry = file->f_path.dentry;
+		mnt = file->f_path.mnt;
+		if (vk_file_rights_get(rule, names, dentry, mnt, &rights)) {
 			if (!vk_open_granted(file, rights))
 				return vk_open_judge(file, rights);
 			*ret_place = place;
@@ -243,8 +252,10 @@ static __always_inline int vk_open(struct file *file, u32 *ret_place)
 		place = vk_member_miss(bpf_get_current_task_btf());
 		if (!place)
 			return vk_setup_open(file); /* not bound yet, if ever */
+		dentry = file->f_path.dentry;
+		mnt = file->f_path.mnt;
 	}
-	if (!vk_open_miss(file, place, &rights))
+	if (!vk_open_miss(file, dentry, mnt, place, &rights))
 		return 0; /* allow: as vk_open_miss says */
 	return vk_open_granted(file, rights) ? 0 : vk_open_judge(file, rights);
 }

@@ -281,15 +281,17 @@ static __always_inline u32 vk_dir_walk(struct vk_call *c, struct dentry *dir, st
 		return VK_NAME_SLOW;
 	entry = VK_NAME_ENTRY(data);
 	/* The top of a file system is its own parent: elsewhere than below @root it goes on to the end. */
-#pragma clang loop unroll(disable)
-	while (d != root) {
-		if (n >= VK_DEPTH)
-			return VK_NAME_SLOW;
-		chain[n] = d;
-		n++;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < VK_DEPTH; i++) {
+		if (d == root)
+			goto below;
+		chain[i] = d;
 		d = d->d_parent;
-		asm volatile("" : "+r"(n)::"memory");
+		n++;
 	}
+	return VK_NAME_SLOW;
+below:
+	asm volatile("" : "+r"(n)::"memory");
 #pragma clang loop unroll(disable)
 	while (n > 0) {
 		n--;
