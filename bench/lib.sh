@@ -11,11 +11,18 @@ bench_say() {
 	echo "bench: $*" >&2
 }
 
+# Rows that are measured in processes of their own, in as many as $processes says: what fork and
+# exec take depends on what their process did before, and varies from one to the next.
+alone=fork-exit,fork-exec
+processes=0
+# How many policy programs the instance has.
+pushed=0
+
 # Run micro with arguments $4..., print its lines with prefix $1; before it measures, attach it to
-# instance $2 with options $3 of vkernel attach. "-": no instance. No time limits here: while a
+# instance $2, which is made and removed, with options $3 of vkernel attach. "-": no instance. No time limits here: while a
 # guest that counts instructions waits for its host, its clock leaps to the next timer.
-measure() { # prefix instance attach-options [argument...]
-	local prefix=$1 instance=$2 options=$3 pid line in out job
+measure_once() { # prefix instance attach-options [argument...]
+	local prefix=$1 instance=$2 options=$3 n=$pushed pid line in out job
 	shift 3
 	coproc MICRO { exec "${programs:?}/micro" "$@"; }
 	in=${MICRO[1]} out=${MICRO[0]} job=$MICRO_PID
@@ -27,11 +34,27 @@ measure() { # prefix instance attach-options [argument...]
 		# shellcheck disable=SC2086 # options are several words
 		vkernel attach "$instance" $options "$pid" >/dev/null
 	fi
+	for ((; n > 0; n--)); do
+		vkernel program push --replace --name "opens$n" "$instance" "$programs/opens.bpf.o" >/dev/null
+	done
 	echo go >&"$in"
 	while read -r line; do
 		echo "$prefix $line"
 	done <&"$out"
 	wait "$job"
+	if [[ $instance != - ]]; then
+		vkernel rm "$instance"
+	fi
+}
+
+# The same, and of the rows that are measured alone the median of several processes.
+measure() { # prefix instance attach-options [argument...]
+	local i
+	measure_once "$@"
+	((processes)) || return 0
+	for ((i = 0; i < processes; i++)); do
+		measure_once "$@" --only "$alone"
+	done | awk -f bench/median.awk
 }
 
 # Measure a member of an instance of its own.
@@ -39,7 +62,6 @@ member() { # column attach-options [argument...]
 	local column=$1 options=$2
 	shift 2
 	measure "micro $column" "bench-$column" "$options" "$@"
-	vkernel rm "bench-$column"
 }
 
 # Measure a process in no instance, while another one is confined.

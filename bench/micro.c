@@ -9,6 +9,8 @@
  *
  *	micro [--apparmor PROFILE] [--seccomp FILTER] [--landlock] [--denied]
  *	      [--only ROW[,ROW...]] [--time] [--members N] [REPEAT]
+ *	micro list			rows, and how many operations they repeat
+ *	micro mark-begin | mark-end	only tells bench/profile.so
  *
  * One line a row: name and instructions. Operations run in batches shorter than a timer tick. Of
  * rows that repeat one operation the fastest batch counts, after a warm-up; of rows whose every
@@ -87,6 +89,17 @@ static void forget_names(void)
 		die("the other process");
 }
 
+/* For bench/profile.so, which counts between the two; they do nothing. */
+static void mark_begin(void)
+{
+	asm volatile("xchg %%r15, %%r15" ::: "memory");
+}
+
+static void mark_end(void)
+{
+	asm volatile("xchg %%r14, %%r14" ::: "memory");
+}
+
 static void run_row(const struct row *row, const struct options *o)
 {
 	unsigned long long times[MAX_BATCHES], begin, empty;
@@ -107,11 +120,13 @@ static void run_row(const struct row *row, const struct options *o)
 
 		if (row->cold)
 			forget_names();
+		mark_begin();
 		begin = now();
 		for (unsigned int i = 0; i < row->batch && !failed; i++)
 			if (row->op(done++) < 0)
 				failed = errno ? errno : EIO;
 		times[b] = (now() - begin - empty) / row->batch;
+		mark_end();
 		if (failed && o->denied && (failed == EPERM || failed == EACCES)) {
 			printf("%s denied\n", row->name);
 			return;
@@ -125,14 +140,14 @@ static void run_row(const struct row *row, const struct options *o)
 	fflush(stdout);
 }
 
-static bool wanted(const struct options *o, const char *name)
+static bool wanted(const struct options *o, const struct row *row)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(row->name);
 
-	for (const char *p = o->only; p && (p = strstr(p, name)); p += len)
+	for (const char *p = o->only; p && (p = strstr(p, row->name)); p += len)
 		if ((p == o->only || p[-1] == ',') && (p[len] == '\0' || p[len] == ','))
 			return true;
-	return !o->only;
+	return !o->only && !row->alone;
 }
 
 static void measure(const struct options *o, int attr)
@@ -151,7 +166,7 @@ static void measure(const struct options *o, int attr)
 	if (o->members)
 		start_members(o->members);
 	for (size_t i = 0; i < n_rows; i++)
-		if (wanted(o, rows[i].name))
+		if (wanted(o, &rows[i]))
 			run_row(&rows[i], o);
 }
 
@@ -197,6 +212,21 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 }
 
+/* What needs no measuring. */
+static bool run_command(const char *word)
+{
+	if (strcmp(word, "mark-begin") == 0)
+		mark_begin();
+	else if (strcmp(word, "mark-end") == 0)
+		mark_end();
+	else if (strcmp(word, "list") == 0)
+		for (size_t i = 0; i < n_rows; i++)
+			printf("%s %u\n", rows[i].name, rows[i].batch);
+	else
+		return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.repeat = 1};
@@ -204,6 +234,8 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	if (strcmp(argv[0], "true") == 0)
+		return 0;
+	if (argc == 2 && run_command(argv[1]))
 		return 0;
 	parse(argc, argv, &o);
 	if (o.filter)

@@ -25,6 +25,7 @@
  * @mount: where those files are
  * @begin: runs before the first batch
  * @cold:  the kernel forgets names before each batch
+ * @alone: only if it is named: what it takes depends on what the process did before
  */
 struct row {
 	const char *name;
@@ -34,6 +35,7 @@ struct row {
 	const char *mount;
 	void (*begin)(void);
 	bool cold;
+	bool alone;
 };
 
 extern const struct row rows[];

@@ -449,8 +449,8 @@ const struct row rows[] = {
 	{.name = "mmap-exec", .op = op_mmap, .batch = 50},
 	{.name = "page-fault", .op = op_fault, .batch = 100, .begin = begin_fault},
 	{.name = "capable", .op = op_capable, .batch = 100},
-	{.name = "fork-exit", .op = op_fork, .batch = 1},
-	{.name = "fork-exec", .op = op_exec, .batch = 1},
+	{.name = "fork-exit", .op = op_fork, .batch = 1, .alone = true},
+	{.name = "fork-exec", .op = op_exec, .batch = 1, .alone = true},
 };
 const size_t n_rows = sizeof(rows) / sizeof(rows[0]);
 
