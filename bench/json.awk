@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # JSON, one row a line, from the lines that the parts of the benchmark print. -v kernel=K
 function quoted(value) {
-	if (value ~ /^-?[0-9]+$/)
+	if (value ~ /^-?[0-9]+(\.[0-9]+)?$/)
 		return value
 	gsub(/[\\"]/, "\\\\&", value)
 	return "\"" value "\""
@@ -38,6 +38,16 @@ function set(part, name, item) {
 	}
 	text[part, name] = item
 }
+$1 == "programs" {
+	add("programs", $2, "\"runs\": " quoted($3))
+	add("programs", $2, "\"instructions\": " quoted($4))
+}
+$1 == "target" {
+	split($0, field, "\t")
+	add("targets", field[2], "\"limit\": " quoted(field[3]))
+	add("targets", field[2], "\"measured\": " quoted(field[4]))
+	add("targets", field[2], "\"verdict\": " quoted(field[5]))
+}
 $1 == "scale" { set("scale", $2, quoted($3)) }
 $1 == "about" {
 	value = $0
@@ -49,6 +59,8 @@ END {
 	print_flat("about", ",")
 	print_part("micro", ",")
 	print_flat("scale", ",")
-	print_part("macro", "")
+	print_part("macro", ",")
+	print_part("programs", ",")
+	print_part("targets", "")
 	print "}"
 }

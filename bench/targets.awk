@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What vkernel is meant to reach, held against the lines that the parts of the benchmark print.
+# Prints lines of five fields, tabs between them: "target", what, the limit, what was measured, and
+# "met", "missed by N" or "not measured".
+BEGIN {
+	split("container nginx files layers8", members, " ")
+	# Programs of ours that a task in no instance leaves in one operation.
+	free = "getppid stat fstat read write page-fault context-switch"
+	hooks["open-close"] = hooks["first-file"] = hooks["first-path"] = hooks["capable"] = 1
+	hooks["ptrace-attach"] = hooks["open-close-deep"] = hooks["open-close-long"] = 1
+	hooks["open-close-overlay"] = 2 # overlayfs opens the file underneath, too
+}
+$1 == "micro" { micro[$3, $2] = $4 }
+$1 == "scale" { scale[$2] = $3 }
+$1 == "macro" { macro[$3, $2] = $4 }
+$1 == "programs" { runs[$2] = $3; inside[$2] = $4 }
+function target(what, limit, measured, verdict) {
+	printf "target\t%s\t%s\t%s\t%s\n", what, limit, measured, verdict
+}
+function verdict(over, text) {
+	return over <= 0 ? "met" : "missed by " text
+}
+function known(row, column) {
+	return (row, column) in micro && (row, "bare") in micro && micro[row, column] != "denied"
+}
+function over(row, column) {
+	return micro[row, column] - micro[row, "bare"]
+}
+# Every policy of the columns of members is to reach it; those that miss it by more are named.
+function member_target(what, row, limit,   i, d, worst, text) {
+	if (!known(row, "container"))
+		return target(what, "+" limit, "-", "not measured")
+	d = over(row, "container")
+	text = sprintf("%+d", d)
+	for (i in members)
+		if (known(row, members[i]) && over(row, members[i]) > d + 15 &&
+		    over(row, members[i]) > worst) {
+			worst = over(row, members[i])
+			worst_name = members[i]
+		}
+	if (worst)
+		text = text sprintf("; under %s %+d", worst_name, worst)
+	target(what, "+" limit, text, verdict(d - limit, d - limit))
+}
+function share_target(what, row, limit,   d) {
+	if (!known(row, "container"))
+		return target(what, limit " %", "-", "not measured")
+	d = 100 * over(row, "container") / micro[row, "bare"]
+	target(what, limit " %", sprintf("%+.2f %%", d), \
+		verdict(d - limit, sprintf("%.2f %%", d - limit)))
+}
+function outside_targets(   row, part, n, i, worst, name, d, none) {
+	for (part in micro) {
+		split(part, row, SUBSEP)
+		if (row[2] != "outside" || !(row[1] in hooks) || !known(row[1], "outside"))
+			continue
+		d = over(row[1], "outside") / hooks[row[1]]
+		if (name == "" || d > worst) {
+			worst = d
+			name = row[1]
+		}
+	}
+	if (name == "")
+		target("task in no instance, a hooked operation", "+190", "-", "not measured")
+	else
+		target("task in no instance, a hooked operation", "+190", \
+			sprintf("%+d (%s)", worst, name), verdict(worst - 190, int(worst - 190)))
+	n = split(free, none, " ")
+	name = ""
+	worst = 0
+	for (i = 1; i <= n; i++) {
+		if (!known(none[i], "outside"))
+			return target("task in no instance, elsewhere", "0", "-", "not measured")
+		d = over(none[i], "outside")
+		if (d > worst) {
+			worst = d
+			name = " (" none[i] ")"
+		}
+	}
+	# Two runs may differ by a few: a longer chain of a hash table on the way to a file.
+	target("task in no instance, elsewhere", "0", sprintf("%+d%s", worst, name), \
+		worst <= 15 ? "met" : "missed by " worst)
+}
+# What our programs execute is counted; what calling them takes is what a task in no instance pays.
+function counted(row,   call) {
+	call = known("open-close", "outside") ? over("open-close", "outside") : 200
+	return inside[row] + runs[row] * call
+}
+# The figures of nginx repeat to a tenth of a percent; the others vary by more than their limits, so
+# what is counted decides.
+function macro_targets(row, limit,   plain, cost, text, dock, what, of) {
+	plain = macro[row, "plain"]
+	if (!plain || !(row in runs)) {
+		target(row ", over plain runc", limit " %", "-", "not measured")
+		return
+	}
+	cost = macro[row, "vkernel"] - plain
+	text = sprintf("%+.2f %% measured", 100 * cost / plain)
+	if (row !~ /^nginx/) {
+		cost = counted(row)
+		text = sprintf("%.3f %% counted, %s", 100 * cost / plain, text)
+	}
+	target(row ", over plain runc", limit " %", text, \
+		verdict(100 * cost / plain - limit, sprintf("%.2f %%", 100 * cost / plain - limit)))
+	if (!((row, "docker") in macro))
+		return
+	dock = macro[row, "docker"] - plain
+	what = row ", of what seccomp + AppArmor add"
+	# What varies by a percent tells nothing of less.
+	if (dock < plain / 100)
+		return target(what, "25 %", "they add less than 1 %", "no verdict")
+	of = 100 * cost / dock
+	target(what, "25 %", sprintf("%.1f %% of %+d", of, dock), \
+		verdict(of - 25, sprintf("%.1f %%", of - 25)))
+}
+function ratio_target(what, one, many,   d) {
+	if (!(one in scale) || !(many in scale))
+		return target(what, "5 %", "-", "not measured")
+	d = 100 * (scale[many] / scale[one] - 1)
+	target(what, "5 %", sprintf("%+.1f %%", d), verdict(d - 5, sprintf("%.1f %%", d - 5)))
+}
+function bytes_target(what, name, kib,   d) {
+	if (!(name in scale))
+		return target(what, kib " KiB", "-", "not measured")
+	d = scale[name] / 1024
+	target(what, kib " KiB", sprintf("%.1f KiB", d), \
+		verdict(d - kib, sprintf("%.1f KiB", d - kib)))
+}
+END {
+	member_target("warm open+close, member", "open-close", 270)
+	member_target("first touch of a file, member", "first-file", 420)
+	member_target("first touch of a path, member", "first-path", 830)
+	outside_targets()
+	share_target("fork+exit, member", "fork-exit", 1.5)
+	share_target("fork+exec, member", "fork-exec", 1.5)
+	macro_targets("nginx-keepalive", 0.5)
+	macro_targets("redis-get", 0.09)
+	macro_targets("redis-set", 0.09)
+	macro_targets("pwgen", 0.09)
+	macro_targets("postgres-select", 0.5)
+	macro_targets("postgres-tpcb", 0.5)
+	macro_targets("compile", 0.5)
+	ratio_target("10,000 instances over 1, open+close", "open-close-instances-1", \
+		"open-close-instances-10000")
+	ratio_target("1,000 rules over 10, open+close", "open-close-rules-10", "open-close-rules-1000")
+	bytes_target("memory of a further instance", "bytes-per-instance-kernel", 4)
+	bytes_target("the same with a member that has used files", "bytes-per-container-used", 4)
+	bytes_target("memory of a policy of 20 rules", "bytes-per-policy-kernel", 128)
+}
