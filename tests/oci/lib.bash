@@ -101,3 +101,32 @@ stop_docker() {
 	wait_for 300 eval '! pgrep -x containerd'
 	umount -l /var/lib/docker
 }
+
+# The config.json that dockerd wrote for a container.
+config_of() { # container
+	find /run -path "*/moby/$(docker inspect -f '{{.Id}}' "$1")/config.json"
+}
+
+# Starts Docker with a container "plain" of an image "box", and writes the seccomp profile that
+# dockerd makes for it.
+docker_profile() { # file
+	make_root /tmp/root
+	mkdir -p /var/lib/docker
+	mount -t tmpfs storage /var/lib/docker
+	vkernel setup docker
+	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
+		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
+	wait_for 100 docker version
+	tar -C /tmp/root -c . | docker import - box
+	docker run -d --name plain --network none box sleep 1000
+	jq .linux.seccomp "$(config_of plain)" >"$1"
+	[[ $(jq -r .process.apparmorProfile "$(config_of plain)") == docker-default ]]
+	[[ $(jq '.syscalls | length' "$1") -gt 3 ]]
+}
+
+# The profiles that Docker asks for, into a bundle.
+with_profiles() { # bundle
+	jq --slurpfile seccomp "$profile" '.linux.seccomp = $seccomp[0] |
+		.process.apparmorProfile = "docker-default"' "$1/config.json" >"$1/new"
+	mv "$1/new" "$1/config.json"
+}

@@ -11,19 +11,7 @@ setup_file() {
 	begin_bundles
 	mount -t tmpfs images $bundles
 	printf 'vkernel: 1\nname: take\ntakeover: true\nfiles: {default: allow, foreign: deny}\n' >$policy
-	make_root /tmp/root
-	mkdir -p /var/lib/docker
-	mount -t tmpfs storage /var/lib/docker
-	vkernel setup docker
-	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
-		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
-	wait_for 100 docker version
-	tar -C /tmp/root -c . | docker import - box
-	# What dockerd writes, as its own runtime gets it.
-	docker run -d --name plain --network none box sleep 1000
-	jq .linux.seccomp "$(config_of plain)" >$profile
-	[[ $(jq -r .process.apparmorProfile "$(config_of plain)") == docker-default ]]
-	[[ $(jq '.syscalls | length' $profile) -gt 3 ]]
+	docker_profile $profile
 }
 
 teardown_file() {
@@ -44,17 +32,6 @@ teardown() {
 	rm -f /etc/vkernel/runtime.conf
 	vkernel events
 	runc delete -f c 2>/dev/null || true
-}
-
-config_of() { # container
-	find /run -path "*/moby/$(docker inspect -f '{{.Id}}' "$1")/config.json"
-}
-
-# The profiles that Docker asks for, into a bundle.
-with_profiles() { # bundle
-	jq --slurpfile seccomp $profile '.linux.seccomp = $seccomp[0] |
-		.process.apparmorProfile = "docker-default"' "$1/config.json" >"$1/new"
-	mv "$1/new" "$1/config.json"
 }
 
 # A bundle with Docker's profiles, and rights that only they take away.
