@@ -39,7 +39,10 @@ static pid_t sleeper(void)
 	return pid;
 }
 
-/* All kernels: mount_setattr(2) has no LSM hook; fsconfig(2) has sb_remount, which is not used. */
+/*
+ * All kernels: mount_setattr(2) has no LSM hook but that of its capability, which is not told what
+ * it is for. A ceiling without SYS_ADMIN closes it.
+ */
 static void newer_remount(void *arg)
 {
 	struct {
@@ -64,7 +67,11 @@ LIVE_TEST(remount_by_newer_system_calls)
 	live_run(newer_remount, NULL);
 }
 
-/* ---- append without write: no LSM hook sees the flags of a write, or fallocate's mode ---- */
+/*
+ * Append without write: no LSM hook sees the flags of a write, or fallocate's mode. file_permission
+ * is told of both that something is written: a program there would cost every read and write of
+ * every process, and could only refuse all of fallocate, and for io_uring nothing at all.
+ */
 
 #define LOG "/tmp/k/log"
 
@@ -117,8 +124,9 @@ LIVE_TEST(append_only_by_punching_holes)
 }
 
 /*
- * 7.3: CAP_PERFMON is enough to read /proc/PID/environ and maps; the kernel asks no LSM then. A
- * capability ceiling without PERFMON closes it.
+ * 7.3: CAP_PERFMON is enough to read /proc/PID/environ and maps; the kernel asks no LSM then
+ * but about the capability, of which it does not say what for; nor could it, as SYS_ADMIN stands in
+ * for it everywhere. A capability ceiling without PERFMON and SYS_ADMIN closes it.
  */
 static void read_environ(void *arg)
 {

@@ -116,7 +116,7 @@ docker_profile() { # file
 	vkernel setup docker
 	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
 		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
-	wait_for 100 docker version
+	wait_for 300 docker version
 	tar -C /tmp/root -c . | docker import - box
 	docker run -d --name plain --network none box sleep 1000
 	jq .linux.seccomp "$(config_of plain)" >"$1"
