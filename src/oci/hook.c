@@ -145,8 +145,8 @@ static int create(int argc, char **argv, struct vk_error *e)
 	return r;
 }
 
-/* Prints "HASH", or "HASH takeover", and on the lines after it the profile, if one is needed;
- * nothing when the policies need none and nothing is taken over. */
+/* Prints "HASH[ takeover][ broker]", the last when members may push, and on the lines after it the
+ * profile, if one is needed; nothing when there is nothing to say. */
 static int filter(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_free_ char *text = NULL, *json = NULL;
@@ -154,7 +154,7 @@ static int filter(int argc, char **argv, struct vk_error *e)
 	_cleanup_layers_ struct oci_layers layers = {0};
 	struct options o = {0};
 	uint64_t hash = 0;
-	bool take = false;
+	bool take = false, push = false;
 	size_t len = 0;
 	int r = read_input(&text, &len, e);
 
@@ -163,14 +163,15 @@ static int filter(int argc, char **argv, struct vk_error *e)
 	if (r == 0)
 		r = choose_policies(&layers, argc, argv, q.policies, &o, e);
 	if (r == 0) {
+		push = oci_layers_push(&layers);
 		take = o.takeover || oci_wants_takeover(&layers);
 		r = take ? oci_take_over(&layers, q.seccomp, q.apparmor, e) : 0;
 	}
 	if (r == 0)
 		r = oci_filter(&layers, take ? NULL : q.seccomp, &hash, &json, e);
-	if (r == 0 && (json || take) &&
-	    (printf("%016llx%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
-		    json ? json : "") < 0 ||
+	if (r == 0 && (json || take || push) &&
+	    (printf("%016llx%s%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
+		    push ? " broker" : "", json ? json : "") < 0 ||
 	     fflush(stdout) != 0))
 		r = vk_error_set(e, EIO, "cannot write the filter");
 	return r;

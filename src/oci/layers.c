@@ -82,6 +82,23 @@ int oci_add_names(struct oci_layers *l, const char *names, struct vk_error *e)
 	return r;
 }
 
+static bool speaks_of_push(const struct vk_policy *p)
+{
+	bool push = p->push.set && (p->push.layers || p->push.programs || p->push.children);
+
+	for (size_t i = 0; !push && i < p->n_uses; i++)
+		push = speaks_of_push(p->uses[i]);
+	return push;
+}
+
+bool oci_layers_push(const struct oci_layers *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (speaks_of_push(l->layers[i]))
+			return true;
+	return false;
+}
+
 int oci_add_default(struct oci_layers *l, struct vk_error *e)
 {
 	if (access(VK_OCI_DEFAULT, F_OK) == 0)

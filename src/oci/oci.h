@@ -39,6 +39,9 @@ int oci_add_names(struct oci_layers *l, const char *names, struct vk_error *e);
 /* Adds what binds a container of which the administrator said nothing. */
 int oci_add_default(struct oci_layers *l, struct vk_error *e);
 
+/* Whether members may push: then the container has the broker's socket. */
+bool oci_layers_push(const struct oci_layers *l);
+
 /* ---- state (state.c) ---- */
 
 /**

@@ -273,6 +273,32 @@ static int ask_hook(const struct request *q, const char *question, char **ret, s
 	return r;
 }
 
+#define BROKER "\"/run/vkernel/broker.sock\""
+#define BROKER_MOUNT                                                                               \
+	"{\"destination\":" BROKER ",\"source\":" BROKER                                           \
+	",\"type\":\"bind\",\"options\":[\"bind\",\"ro\",\"nosuid\",\"nodev\",\"noexec\"]}"
+
+/* The socket of vkerneld, where it is, for a container whose members may push. */
+static int put_broker(char **text, size_t *len, struct vk_error *e)
+{
+	char *edited;
+	struct stat st;
+	size_t n;
+	int r;
+
+	if (stat("/run/vkernel/broker.sock", &st) < 0 || !S_ISSOCK(st.st_mode))
+		return 0; /* vkerneld is not in use: nobody can push, and nothing gets looser */
+	if (strstr(*text, "\"destination\":" BROKER))
+		return 0; /* of an earlier start, or somebody's own */
+	r = oci_config_append(*text, *len, "mounts", BROKER_MOUNT, &edited, &n, e);
+	if (r < 0)
+		return r;
+	free(*text);
+	*text = edited;
+	*len = n;
+	return 0;
+}
+
 /* The profile that the policies need, together with the engine's, into the text. @args: what the
  * hook has to know of it. */
 static int put_filter(const struct request *q, const char *path, char **text, size_t *len,
@@ -288,8 +314,8 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 		   {"linux", "seccomp", NULL, 0},
 		   {"process", "apparmorProfile", NULL, 0}};
 	size_t n = 0;
-	char *profile;
-	bool take;
+	bool take = false;
+	char *profile, *words, *word;
 
 	if (r == 0)
 		r = oci_config_move(text, len, "process", OCI_TAKEN_APPARMOR, "apparmorProfile", e);
@@ -313,10 +339,20 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 	if (r < 0 || n == 0)
 		return r;
 	profile = strchr(answer, '\n');
-	if (!profile || (profile - answer != 16 && profile - answer != 25))
+	if (!profile || profile - answer < 16)
 		return vk_error_set(e, EPROTO, "the hook's answer is not understood");
 	*profile++ = '\0';
-	take = strcmp(answer + 16, " takeover") == 0;
+	words = answer + 16;
+	while (r == 0 && (word = strsep(&words, " "))) {
+		if (!strcmp(word, "takeover"))
+			take = true;
+		else if (!strcmp(word, "broker"))
+			r = put_broker(text, len, e);
+		else if (*word)
+			r = vk_error_set(e, EPROTO, "the hook's answer is not understood");
+	}
+	if (r < 0)
+		return r;
 	answer[16] = '\0';
 	if (take) {
 		r = oci_config_move(text, len, "linux", "seccomp", OCI_TAKEN_SECCOMP, e);

@@ -6,6 +6,8 @@ setup_file() {
 	load lib.bash
 	install_vkernel
 	make_root /tmp/root
+	echo program >/tmp/root/program
+	echo layer >/tmp/root/layer
 	# As for Docker, no overlay on the overlay that is the guest's root.
 	mkdir -p /var/lib/containers
 	mount -t tmpfs storage /var/lib/containers
@@ -61,6 +63,51 @@ setup() {
 	echo 'runtime = /no/runc' >/etc/vkernel/runtime.conf
 	run docker run --runtime vkernel --rm --network none box cat /other
 	has 125 "the runtime /no/runc cannot be executed"
+	nothing_left
+}
+
+@test "docker: a user in a container pushes a program and a layer onto it, and nobody else is bound" {
+	policy layer /layer
+	cat >/etc/vkernel/policies/pushy.yaml <<-END
+		vkernel: 1
+		name: pushy
+		use: [container-default]
+		push: {layers: 1, programs: 1}
+	END
+	echo 'policy = pushy' >/etc/vkernel/runtime.conf
+	vkerneld >/tmp/vkerneld 2>&1 3>&- &
+	broker=$!
+	wait_for 60 test -S /run/vkernel/broker.sock
+	mkdir /tmp/push
+	cp "$(command -v vkernel)" /src/build/tests/kernel/deny_open.bpf.o \
+		/etc/vkernel/policies/layer.yaml /tmp/push
+	for name in pusher sibling; do
+		docker run --runtime vkernel -d --name $name --network none --user 1000:1000 \
+			-v /tmp/push:/push:ro -v /lib:/lib:ro -v /lib64:/lib64:ro -v /usr/lib:/usr/lib:ro \
+			box sleep 1000
+	done
+	run docker exec pusher sh -c 'cat /program /layer
+		/push/vkernel push /push/deny_open.bpf.o && cat /program; cat /layer
+		/push/vkernel push /push/layer.yaml && cat /layer; cat /other'
+	has 0 "program
+layer
+cat: can't open '/program': Disk quota exceeded
+layer
+cat: can't open '/layer': Permission denied
+other"
+	run docker exec pusher cat /program
+	has 1 "Disk quota exceeded"
+	run docker exec sibling cat /program /layer
+	has 0 "program
+layer"
+	[ "$(cat /tmp/root/program /tmp/root/layer)" = "program
+layer" ]
+	kill $broker
+	wait $broker || true
+	run docker exec pusher sh -c 'cat /layer; cat /program'
+	has 1 "Permission denied" "Disk quota exceeded"
+	docker rm -f pusher sibling
+	rm -r /run/vkernel/broker.sock /tmp/push
 	nothing_left
 }
 
