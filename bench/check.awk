@@ -8,9 +8,9 @@ BEGIN {
 	wide["first-file"] = wide["first-path"] = wide["tcp-socket"] = 60
 	# Whether another process of the user has a signal pending: 45.
 	wide["signal"] = 60
+	wide["rename"] = 100
 	wide["create-unlink"] = 600
-	# A page table more is 5,000.
-	wide["fork-exit"] = wide["fork-exec"] = 7500
+	wide["fork-exit"] = wide["fork-exec"] = 2500
 }
 /^    "[a-z0-9-]+": \{/ {
 	split($0, part, "\"")
