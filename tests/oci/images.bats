@@ -102,7 +102,7 @@ stops_without_denial() { # signal
 	run "${psql[@]}" "copy (select 1) to program 'id'"
 	has 1 ""
 	run vkernel events
-	has 0 "DENIED  exec /usr/bin/dash"
+	has 0 DENIED "/usr/bin/dash"
 	stops_without_denial TERM
 }
 
