@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "cli.h"
+#include "tables.h"
 
 typedef void (*rule_fn)(const struct vk_policy *p, const struct cli_rule *rule, void *data);
 
@@ -48,31 +49,6 @@ static void put(const struct sink *s, const char *section, struct vk_pos pos, ui
 	s->fn(s->p, &rule, s->data);
 }
 
-static uint32_t needs_of_rights(uint32_t rights)
-{
-	static const struct {
-		uint32_t rights, need;
-	} map[] = {
-		{VK_R_READ | VK_R_WRITE | VK_R_APPEND, VK_NEED_OPEN},
-		{VK_R_EXEC, VK_NEED_EXEC},
-		{VK_R_CREATE | VK_R_UNLINK | VK_R_RENAME | VK_R_LINK | VK_R_SYMLINK | VK_R_MKDIR |
-			 VK_R_RMDIR | VK_R_MKNOD,
-		 VK_NEED_MODIFY},
-		{VK_R_TRUNCATE, VK_NEED_TRUNCATE},
-		{VK_R_CHMOD | VK_R_CHOWN, VK_NEED_CHMOD},
-		{VK_R_IOCTL, VK_NEED_IOCTL},
-		{VK_R_MMAP_EXEC, VK_NEED_MMAP},
-		{VK_R_NETWORK_ALL, VK_NEED_UNIX},
-		{VK_R_MOUNTS_ALL, VK_NEED_MOUNT},
-	};
-	uint32_t needs = 0;
-
-	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
-		if (rights & map[i].rights)
-			needs |= map[i].need;
-	return needs;
-}
-
 static void put_paths(const struct sink *s, enum vk_section section)
 {
 	char rights[256];
@@ -83,7 +59,7 @@ static void put_paths(const struct sink *s, enum vk_section section)
 		if (r->section != section)
 			continue;
 		vk_rights_text(r->rights, rights, sizeof(rights));
-		put(s, section_names[section], r->pos, needs_of_rights(r->rights), "%s [%s] %s",
+		put(s, section_names[section], r->pos, vk_needs_of_rights(r->rights), "%s [%s] %s",
 		    action_name(r->action), rights, r->glob);
 	}
 }
@@ -217,7 +193,7 @@ static uint32_t default_needs(const struct vk_policy *p, enum vk_section section
 		return 0;
 	switch (section) {
 	case VK_SECTION_FILES:
-		return needs_of_rights(VK_R_FILES_ALL);
+		return vk_needs_of_rights(VK_R_FILES_ALL);
 	case VK_SECTION_EXEC:
 		return VK_NEED_EXEC;
 	case VK_SECTION_NETWORK:

@@ -37,14 +37,13 @@ static int check_owner(const char *path, const struct stat *st, bool others, str
 	return 0;
 }
 
-static int read_all(int fd, size_t size, char **ret, size_t *ret_len)
+int vk_lookup_read(int fd, size_t size, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *text = malloc(size + 1);
 	size_t len = 0;
 
 	if (!text)
 		return -ENOMEM;
-	/* A file that grows meanwhile is read up to the size it had. */
 	while (len < size) {
 		ssize_t n = read(fd, text + len, size - len);
 
@@ -83,7 +82,7 @@ int vk_lookup_path(const char *path, bool others, struct vk_source *ret, struct 
 	r = check_owner(path, &st, others, e);
 	if (r < 0)
 		return r;
-	r = file ? read_all(fd, (size_t)st.st_size, &ret->text, &ret->len) : -ENOMEM;
+	r = file ? vk_lookup_read(fd, (size_t)st.st_size, &ret->text, &ret->len) : -ENOMEM;
 	if (r < 0)
 		return vk_error_at(e, -r, path, 0, 0, "cannot read this policy: %s", strerror(-r));
 	ret->file = vk_take_ptr(file);

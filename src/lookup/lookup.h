@@ -32,6 +32,8 @@ struct vk_source {
 void vk_source_free(struct vk_source *s);
 #define _cleanup_source_ vk_cleanup(vk_source_free)
 
+/* Reads up to @size bytes, and puts a NUL after them: what a file grows by meanwhile is left out. */
+int vk_lookup_read(int fd, size_t size, char **ret, size_t *ret_len);
 /* Reads a file. @others: it may be a user's, as long as not everybody can write to it. Nobody but
  * root is held to any of this. -ENOENT leaves the error unset: the caller knows what was looked
  * for. */

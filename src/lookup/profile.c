@@ -8,15 +8,14 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "lookup.h"
 
 #define PROFILE_MAX (16u << 20)
 
 int vk_profile_read(const char *path, char **ret, size_t *ret_len)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	_cleanup_free_ char *text = NULL;
 	struct stat st;
-	size_t len = 0;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
@@ -24,24 +23,7 @@ int vk_profile_read(const char *path, char **ret, size_t *ret_len)
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	if (st.st_size > PROFILE_MAX)
 		return -E2BIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	text[len] = '\0';
-	*ret = vk_take_ptr(text);
-	*ret_len = len;
-	return 0;
+	return vk_lookup_read(fd, (size_t)st.st_size, ret, ret_len);
 }
 
 static int is_profile(const struct dirent *d)

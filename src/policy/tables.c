@@ -195,7 +195,7 @@ int vk_tables_fill(struct vk_image *img, const struct vk_components *comps, stru
 	return fill_net(img, comps, e);
 }
 
-static uint32_t path_needs(const struct vk_image *img)
+uint32_t vk_needs_of_rights(uint32_t rights)
 {
 	static const struct {
 		uint32_t rights;
@@ -213,6 +213,15 @@ static uint32_t path_needs(const struct vk_image *img)
 		{VK_R_NETWORK_ALL, VK_NEED_UNIX},
 		{VK_R_MOUNTS_ALL, VK_NEED_MOUNT},
 	};
+	uint32_t needs = 0;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		needs |= rights & table[i].rights ? table[i].need : 0;
+	return needs;
+}
+
+static uint32_t path_needs(const struct vk_image *img)
+{
 	uint32_t touched = (VK_R_ALL & ~img->anon_allow) | img->anon_audit, needs = 0;
 
 	for (size_t i = 0; i < img->n_verdicts; i++) {
@@ -224,8 +233,7 @@ static uint32_t path_needs(const struct vk_image *img)
 		    (v->foreign & VK_R_APPEND && !(v->foreign & VK_R_WRITE)))
 			needs |= VK_NEED_MMAP;
 	}
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		needs |= touched & table[i].rights ? table[i].need : 0;
+	needs |= vk_needs_of_rights(touched);
 	/* Where names differ in rights, moving a file or a directory is a matter of policy. */
 	if (img->n_verdicts > 1)
 		needs |= VK_NEED_MODIFY;

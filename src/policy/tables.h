@@ -9,5 +9,7 @@
 int vk_tables_fill(struct vk_image *img, const struct vk_components *comps, struct vk_error *e);
 /* After verdicts and tables are final. */
 uint32_t vk_needs(const struct vk_image *img);
+/* What of it follows from rights on names that are not simply granted. */
+uint32_t vk_needs_of_rights(uint32_t rights);
 
 #endif

@@ -31,23 +31,6 @@ static void prepare(void)
 	live_file(SECRET, "secret");
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static bool alive(pid_t pid)
-{
-	return waitpid(pid, NULL, WNOHANG) == 0;
-}
-
 /* A mount that a member was allowed to make is foreign; it is unmounted by the name of its place. */
 static void own_mount(void *arg)
 {
@@ -84,71 +67,6 @@ LIVE_TEST(zombies_do_not_keep_an_instance)
 		*live.name = '\0';
 }
 
-/*
- * A fork that has passed task_alloc, but is not in the list of tasks yet, when its parent is
- * attached: the child gets its record before it runs.
- */
-struct storm {
-	volatile unsigned int granted, denied, started;
-	volatile bool stop, attached;
-};
-
-static void storm(void *arg)
-{
-	struct storm *s = arg;
-
-	while (!s->stop) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			bool bound = s->attached;
-			int err = live_open(SECRET, O_RDONLY);
-
-			__atomic_fetch_add(&s->started, 1, __ATOMIC_SEQ_CST);
-			if (err == EACCES)
-				__atomic_fetch_add(&s->denied, 1, __ATOMIC_SEQ_CST);
-			else if (bound)
-				__atomic_fetch_add(&s->granted, 1, __ATOMIC_SEQ_CST);
-			_exit(0);
-		}
-		/* Two at a time. */
-		while (waitpid(-1, NULL, s->started & 1 ? WNOHANG : 0) > 0)
-			;
-	}
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-}
-static struct storm *storm_new(void)
-{
-	struct storm *s =
-		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT(s != MAP_FAILED);
-	return s;
-}
-
-LIVE_TEST(fork_storm_during_attach)
-{
-	for (int i = 0; i < 5; i++) {
-		struct storm *s = storm_new();
-		struct live_member m;
-
-		if (i == 0)
-			prepare();
-		m = live_fork(storm, s);
-		live_go(&m);
-		while (s->started < 20)
-			usleep(1000);
-		live_attach(&m);
-		s->attached = true;
-		while (s->denied < 100 && !s->granted)
-			usleep(1000);
-		s->stop = true;
-		live_wait(&m);
-		CHECK_EQ(s->granted, 0);
-	}
-}
-
 /* The owner of a file gets any signal: setting it is sending one. */
 static void signal_by_sigio(void *arg)
 {
@@ -163,12 +81,12 @@ static void signal_by_sigio(void *arg)
 }
 LIVE_TEST(signal_scope_by_sigio)
 {
-	pid_t pid = sleeper();
+	pid_t pid = live_sleeper();
 
 	live_policy("processes: {signal: own}");
 	live_run(signal_by_sigio, &pid);
 	usleep(100000);
-	CHECK(alive(pid));
+	CHECK(live_alive(pid));
 	kill(pid, SIGKILL);
 }
 

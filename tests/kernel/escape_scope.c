@@ -18,23 +18,6 @@
 
 static int victim_value = 42;
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static bool alive(pid_t pid)
-{
-	return waitpid(pid, NULL, WNOHANG) == 0;
-}
-
 /* ---- capabilities ---- */
 
 static void root_of_a_userns(void *arg)
@@ -79,7 +62,7 @@ static int traceme(void *arg)
 
 static void trace_other(void *arg)
 {
-	pid_t pid = *(pid_t *)arg, own = sleeper();
+	pid_t pid = *(pid_t *)arg, own = live_sleeper();
 	int value = 0, pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct iovec here = {&value, sizeof(value)}, there = {&victim_value, sizeof(value)};
 	char path[64];
@@ -103,7 +86,7 @@ static void trace_other(void *arg)
 }
 LIVE_TEST(ptrace_scope_own)
 {
-	pid_t pid = sleeper();
+	pid_t pid = live_sleeper();
 
 	live_policy("processes: {ptrace: own}");
 	live_run(trace_other, &pid);
@@ -112,7 +95,7 @@ LIVE_TEST(ptrace_scope_own)
 
 static void trace_none(void *arg)
 {
-	pid_t own = sleeper();
+	pid_t own = live_sleeper();
 	char path[64];
 
 	(void)arg;
@@ -132,7 +115,7 @@ LIVE_TEST(ptrace_scope_none)
 
 static void signal_other(void *arg)
 {
-	pid_t pid = *(pid_t *)arg, own = sleeper();
+	pid_t pid = *(pid_t *)arg, own = live_sleeper();
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	siginfo_t info = {.si_code = SI_QUEUE};
 
@@ -148,10 +131,10 @@ static void signal_other(void *arg)
 }
 LIVE_TEST(signal_scope_own)
 {
-	pid_t pid = sleeper();
+	pid_t pid = live_sleeper();
 
 	live_policy("processes: {signal: own}");
 	live_run(signal_other, &pid);
-	CHECK(alive(pid));
+	CHECK(live_alive(pid));
 	kill(pid, SIGKILL);
 }

@@ -333,6 +333,7 @@ static void storm(void *arg)
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 }
+
 static struct storm *storm_new(void)
 {
 	struct storm *s =
@@ -360,4 +361,30 @@ LIVE_TEST(fork_storm_during_update)
 	live_wait(&m);
 	CHECK_EQ(s->granted, 0);
 	tap_diag("%u children", s->started);
+}
+
+/*
+ * A fork that has passed task_alloc, but is not in the list of tasks yet, when its parent is
+ * attached: the child gets its record before it runs.
+ */
+LIVE_TEST(fork_storm_during_attach)
+{
+	for (int i = 0; i < 5; i++) {
+		struct storm *s = storm_new();
+		struct live_member m;
+
+		if (i == 0)
+			prepare("");
+		m = live_fork(storm, s);
+		live_go(&m);
+		while (s->started < 20)
+			usleep(1000);
+		live_attach(&m);
+		s->attached = true;
+		while (s->denied < 100 && !s->granted)
+			usleep(1000);
+		s->stop = true;
+		live_wait(&m);
+		CHECK_EQ(s->granted, 0);
+	}
 }

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -308,4 +310,21 @@ const char *live_probe(void)
 	path[len] = '\0';
 	strcpy(strrchr(path, '/') + 1, "probe");
 	return path;
+}
+
+pid_t live_sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+bool live_alive(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) == 0;
 }

@@ -84,6 +84,10 @@ void live_run(live_fn fn, void *arg);
 /* Runs @fn in a child of the caller, whoever that is; exit status of the child, or 128 + signal. */
 int live_child(int (*fn)(void *arg), void *arg);
 
+/* A child that does nothing; ends with its parent. live_alive(): it has not ended. */
+pid_t live_sleeper(void);
+bool live_alive(pid_t pid);
+
 /* Set-up by the preparer; each ends the test when it fails. Directories above are made. */
 void live_file(const char *path, const char *text);
 void live_dir(const char *path);
