@@ -169,6 +169,10 @@ struct pid {
 	struct upid numbers[1];
 };
 struct bpf_local_storage;
+struct pt_regs {
+	unsigned long orig_ax; /* number of the system call */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;

@@ -141,10 +141,25 @@ static __noinline bool vk_overlay_works(struct vk_call *c, u64 cred)
 	return false;
 }
 
-/* The ceiling holds whatever the credentials say, and in every user namespace. */
-SEC("lsm/capable")
-int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int cap,
-	    unsigned int opts)
+#define CAP_SYS_ADMIN 21
+#define X32_BIT 0x40000000u
+#define NR_MOUNT_SETATTR 442 /* on every ABI */
+#define NR_OPEN_TREE_ATTR 467
+
+/*
+ * Whether the task is about to change the flags of mounts by a call that passes no hook but that
+ * of its capability. The number is the one that the kernel dispatched on: a tracer that changes it
+ * later changes nothing, as the task has not stopped since.
+ */
+static __always_inline bool vk_sets_mount_flags(struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	u32 nr = (u32)regs->orig_ax & ~X32_BIT;
+
+	return nr == NR_MOUNT_SETATTR || nr == NR_OPEN_TREE_ATTR;
+}
+
+static __noinline int vk_check_capable(const struct cred *cred, int cap, unsigned int opts)
 {
 	struct vk_detail d = {.op = VK_OP_CAPABLE};
 	struct vk_call c;
@@ -153,6 +168,12 @@ int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int ca
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
+	if (cap == CAP_SYS_ADMIN && vk_image(&c)->needs & VK_NEED_MOUNT &&
+	    vk_sets_mount_flags(c.task)) {
+		r = vk_check_sb(VK_R_REMOUNT, VK_OP_MOUNT);
+		if (r)
+			return r; /* deny: nothing may be remounted */
+	}
 	allow = vk_image(&c)->caps_allow >> (cap & 63) & 1;
 	audit = vk_image(&c)->caps_audit >> (cap & 63) & 1;
 	if (allow && !audit)
@@ -169,6 +190,19 @@ int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int ca
 	d.err = allow ? 0 : EPERM;
 	d.arg[0] = cap;
 	return vk_report(&c, &d);
+}
+
+/*
+ * The ceiling holds whatever the credentials say, and in every user namespace. The kernel asks
+ * often, for everybody: the check is in a function of its own, for which others save no registers.
+ */
+SEC("lsm/capable")
+int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int cap,
+	    unsigned int opts)
+{
+	if (!bpf_get_current_task_btf()->bpf_storage)
+		return 0; /* allow: not a member */
+	return vk_check_capable(cred, cap, opts);
 }
 
 /* A kernel facility that a policy switches as a whole. */

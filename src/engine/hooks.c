@@ -59,7 +59,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_ioctl", "file_ioctl", NULL, DECIDES, false, false, VK_NEED_IOCTL | VK_NEED_SIGNAL, "ioctl(2); whom SIGIO goes to"},
 	{"vk_ioctl_compat", "file_ioctl_compat", NULL, DECIDES, false, true, VK_NEED_IOCTL | VK_NEED_SIGNAL, "32-bit ioctl(2); before 6.8 file_ioctl sees it"},
 
-	{"vk_capable", "capable", NULL, DECIDES, false, false, VK_NEED_CAPABLE, "the capability ceiling"},
+	{"vk_capable", "capable", NULL, DECIDES, false, false, VK_NEED_CAPABLE | VK_NEED_MOUNT, "the capability ceiling; mount_setattr(2)"},
 	{"vk_socket", "socket_create", NULL, DECIDES, false, false, VK_NEED_SOCKET, "socket families and types"},
 	{"vk_netlink", "netlink_send", NULL, DECIDES, false, false, VK_NEED_NETLINK, "netlink protocols, on sockets made before"},
 	{"vk_bind", "socket_bind", NULL, DECIDES, false, false, VK_NEED_INET | VK_NEED_UNIX, "binding"},

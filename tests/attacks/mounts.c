@@ -192,11 +192,10 @@ ATTACK(reconfigure_by_fsconfig, .against = "read-only paths",
 	return attack_errno(syscall(SYS_fsconfig, fs, 7 /* CMD_RECONFIGURE */, NULL, NULL, 0));
 }
 
-/* No hook sees mount_setattr(2): it takes the capability. */
+/* It passes no hook but that of its capability. */
 ATTACK(remount_by_mount_setattr, .against = "read-only paths", .primitive = "mount_setattr(2)",
-       .policy = "use: no-fs-context",
-       .rule = "no-fs-context: capabilities: SYS_ADMIN is not in the list", .hook = "capable",
-       .op = VK_OP_CAPABLE, .err = EPERM, .plain = PRIVILEGED, .prepare = make_fixed,
+       NO_MOUNTS, .rule = "mounting is allowed nowhere, so no file system is made or changed",
+       .hook = "capable", .op = VK_OP_MOUNT, .plain = PRIVILEGED, .prepare = make_fixed,
        .check = still_fixed)
 {
 	struct {

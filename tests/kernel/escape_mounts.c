@@ -287,3 +287,51 @@ LIVE_TEST(mounts_of_the_start_keep_their_names)
 	live_file("/tmp/k/ok/f", "x");
 	live_run(start_names, NULL);
 }
+
+/* mount_setattr(2) passes no hook but that of its capability, fsconfig(2) sb_remount. */
+static void newer_remount(void *arg)
+{
+	struct {
+		uint64_t set, clear, propagation, userns;
+	} attr = {.clear = 1 /* MOUNT_ATTR_RDONLY */};
+	int fs;
+
+	(void)arg;
+	CHECK_ERRNO(mount(NULL, "/tmp/k/ok", NULL, MS_REMOUNT | MS_BIND, NULL), EPERM);
+	CHECK_ERRNO(syscall(SYS_mount_setattr, AT_FDCWD, "/tmp/k/ok", 0, &attr, sizeof(attr)),
+		    EPERM);
+	fs = (int)syscall(433 /* fspick */, AT_FDCWD, "/tmp/k/ok", 0);
+	CHECK_ERRNO(syscall(SYS_fsconfig, fs, 7 /* FSCONFIG_CMD_RECONFIGURE */, NULL, NULL, 0),
+		    EPERM);
+	/* Since 6.15; never made without a copy of the tree, so the flag is left out. */
+	CHECK(syscall(467 /* open_tree_attr */, AT_FDCWD, "/tmp/k/ok", 0, &attr, sizeof(attr)) ==
+		      -1 &&
+	      (errno == EPERM || errno == ENOSYS));
+	CHECK_EQ(live_open("/tmp/k/ok/f", O_WRONLY | O_CREAT), EROFS);
+}
+LIVE_TEST(remount_by_newer_system_calls)
+{
+	live_policy("mounts: {default: deny}");
+	live_dir("/tmp/k/ok");
+	ASSERT(mount("none", "/tmp/k/ok", "tmpfs", MS_RDONLY, NULL) == 0);
+	live_run(newer_remount, NULL);
+}
+
+
+/* Where something may be remounted the name is not known, so all of it may be. */
+static void permitted_remount(void *arg)
+{
+	struct {
+		uint64_t set, clear, propagation, userns;
+	} attr = {.clear = 1 /* MOUNT_ATTR_RDONLY */};
+
+	(void)arg;
+	CHECK_EQ(syscall(SYS_mount_setattr, AT_FDCWD, "/tmp/k/ok", 0, &attr, sizeof(attr)), 0);
+}
+LIVE_TEST(remount_by_mount_setattr_where_it_is_allowed)
+{
+	live_policy("mounts: {default: deny, allow: [{op: [remount], on: /tmp/k/ok}]}");
+	live_dir("/tmp/k/ok");
+	ASSERT(mount("none", "/tmp/k/ok", "tmpfs", MS_RDONLY, NULL) == 0);
+	live_run(permitted_remount, NULL);
+}

@@ -27,46 +27,6 @@
 #define RWF_NOAPPEND 0x20
 #endif
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-/*
- * All kernels: mount_setattr(2) has no LSM hook but that of its capability, which is not told what
- * it is for. A ceiling without SYS_ADMIN closes it.
- */
-static void newer_remount(void *arg)
-{
-	struct {
-		uint64_t set, clear, propagation, userns;
-	} attr = {.clear = 1 /* MOUNT_ATTR_RDONLY */};
-	int fs;
-
-	(void)arg;
-	CHECK_ERRNO(mount(NULL, "/tmp/k/ok", NULL, MS_REMOUNT | MS_BIND, NULL), EPERM);
-	CHECK_ERRNO(syscall(SYS_mount_setattr, AT_FDCWD, "/tmp/k/ok", 0, &attr, sizeof(attr)),
-		    EPERM);
-	fs = (int)syscall(433 /* fspick */, AT_FDCWD, "/tmp/k/ok", 0);
-	CHECK_ERRNO(syscall(SYS_fsconfig, fs, 7 /* FSCONFIG_CMD_RECONFIGURE */, NULL, NULL, 0),
-		    EPERM);
-	CHECK_EQ(live_open("/tmp/k/ok/f", O_WRONLY | O_CREAT), EROFS);
-}
-LIVE_TEST(remount_by_newer_system_calls)
-{
-	live_policy("mounts: {default: deny}");
-	live_dir("/tmp/k/ok");
-	ASSERT(mount("none", "/tmp/k/ok", "tmpfs", MS_RDONLY, NULL) == 0);
-	live_run(newer_remount, NULL);
-}
-
 /*
  * Append without write: no LSM hook sees the flags of a write, or fallocate's mode. file_permission
  * is told of both that something is written: a program there would cost every read and write of
@@ -137,7 +97,7 @@ static void read_environ(void *arg)
 }
 LIVE_TEST(ptrace_scope_and_environ)
 {
-	pid_t pid = sleeper();
+	pid_t pid = live_sleeper();
 
 	live_policy("processes: {ptrace: own}");
 	live_run(read_environ, &pid);
