@@ -147,17 +147,27 @@ static __noinline u64 vk_open_near(struct dentry *dentry, struct vfsmount *mnt, 
 /*
  * Names a mount's root for the fast walk, once for each mount. Called from the top, as what follows
  * is: below the walk the stack would not suffice. 1: go on.
+ *
+ * The file underneath an overlay's, opened by overlayfs itself as in vk_open_judge, has no rights,
+ * whatever its name: that can be kept, and vk_open_judge is asked at once next time.
  */
 static __noinline int vk_open_root(struct file *file)
 {
+	struct dentry *dentry = file->f_path.dentry;
 	struct vfsmount *mnt = file->f_path.mnt;
 	struct vk_call c;
+	u64 hash, view;
 
 	if (!vk_begin(&c))
 		return 0; /* allow: not a member */
-	if (c.task->cred != c.task->real_cred && vk_mount_is_private(mnt))
-		return 0; /* allow: overlayfs itself, as in vk_open_judge */
 	c.names = vk_names_gen();
+	if (c.task->cred != c.task->real_cred && vk_mount_is_private(mnt)) {
+		hash = vk_dentry_hash(vk_key(dentry));
+		view = vk_view(c.rule);
+		vk_slot_put(vk_file_slot(hash, view), dentry, mnt, vk_stamp(view, c.names, hash),
+			    0);
+		return 0; /* allow: overlayfs itself */
+	}
 	if (vk_load_image(&c))
 		vk_root_name(&c, mnt);
 	return 1;
