@@ -317,7 +317,6 @@ LIVE_TEST(remount_by_newer_system_calls)
 	live_run(newer_remount, NULL);
 }
 
-
 /* Where something may be remounted the name is not known, so all of it may be. */
 static void permitted_remount(void *arg)
 {
