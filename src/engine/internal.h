@@ -152,10 +152,13 @@ struct vk_engine {
 	uint64_t ensured; /* needs whose hooks are known to be attached */
 };
 
-/* load.c: programs, maps, pins */
+/* maps.c */
+/* Names of the maps under maps/. */
+extern const char *const vk_map_names[VK_MAP_COUNT];
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
 /* The descriptor of a map, which is opened when it is asked for first. */
 int vk_map(struct vk_engine *eng, int m, struct vk_error *e);
+/* load.c: programs and pins */
 void vk_pins_remove(void);
 int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_error *e);
 /* Attaches what @needs asks for and is not attached yet, */

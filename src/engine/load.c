@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * load.c - programs, maps and their pins.
+ * load.c - programs, where they are attached, and pins.
  *
  *	/sys/fs/bpf/vkernel/maps/NAME     all maps, the global data among them
  *	/sys/fs/bpf/vkernel/links/PROGRAM one link each, while an instance needs it
@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,26 +26,6 @@
 #include <bpf/libbpf.h>
 
 #include "vkernel.skel.h"
-
-static const char *const map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
-						    [VK_MAP_ROWS] = "vk_rows",
-						    [VK_MAP_MEMBERS] = "vk_members",
-						    [VK_MAP_SCRATCH] = "vk_scratch",
-						    [VK_MAP_SMALL] = "vk_img_small",
-						    [VK_MAP_MEDIUM] = "vk_img_medium",
-						    [VK_MAP_LARGE] = "vk_img_large",
-						    [VK_MAP_PLACES] = "vk_places",
-						    [VK_MAP_ANCHORS] = "vk_anchors",
-						    [VK_MAP_MOUNTED] = "vk_mounted",
-						    [VK_MAP_CREATORS] = "vk_creators",
-						    [VK_MAP_EVENTS] = "vk_events",
-						    [VK_MAP_CAUSES] = "vk_causes",
-						    [VK_MAP_PROGRAMS] = "vk_programs",
-						    [VK_MAP_PATHS] = "vk_paths",
-#define X(hook, number, flags) [VK_MAP_HOOK(number)] = "vk_p_" #hook,
-						    VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
-#undef X
-};
 
 static void skeleton_freep(struct vkernel_bpf **s)
 {
@@ -64,7 +43,7 @@ static struct bpf_map *skeleton_map(struct vkernel_bpf *s, enum vk_pinned_map m)
 {
 	if (m == VK_MAP_BSS)
 		return s->maps.bss;
-	return bpf_object__find_map_by_name(s->obj, map_names[m]);
+	return bpf_object__find_map_by_name(s->obj, vk_map_names[m]);
 }
 
 /* Offset in bytes of a member of struct dentry, looked for through anonymous members. */
@@ -392,7 +371,7 @@ static int pin_maps(struct vkernel_bpf *s, const char *root, struct vk_error *e)
 		char path[128];
 		int r;
 
-		snprintf(path, sizeof(path), "%s/maps/%s", root, map_names[m]);
+		snprintf(path, sizeof(path), "%s/maps/%s", root, vk_map_names[m]);
 		r = bpf_obj_pin(bpf_map__fd(skeleton_map(s, m)), path);
 		if (r < 0)
 			return vk_error_set(e, errno, "cannot pin %s: %s", path, strerror(errno));
@@ -426,7 +405,7 @@ int vk_skeleton_open(struct vk_engine *eng, enum vk_mechanism m, const struct bt
 		if (fd < 0)
 			return fd;
 		if (bpf_map__reuse_fd(skeleton_map(s, i), fd) < 0)
-			return vk_error_set(e, EPROTO, "map %s does not fit", map_names[i]);
+			return vk_error_set(e, EPROTO, "map %s does not fit", vk_map_names[i]);
 	}
 	*ret = vk_take_ptr(s);
 	return 0;
@@ -476,133 +455,6 @@ int vk_pins_create(struct vk_engine *eng, const struct vk_host *host, struct vk_
 void vk_pins_remove(void)
 {
 	remove_pins(VK_PIN_ROOT);
-}
-
-int vk_map(struct vk_engine *eng, int m, struct vk_error *e)
-{
-	char path[128];
-
-	if (eng->maps[m] >= 0)
-		return eng->maps[m];
-	snprintf(path, sizeof(path), VK_PIN_ROOT "/maps/%s", map_names[m]);
-	eng->maps[m] = bpf_obj_get(path);
-	if (eng->maps[m] < 0)
-		return vk_error_set(e, errno == ENOENT ? EPROTO : errno, "cannot open %s: %s", path,
-				    strerror(errno));
-	return eng->maps[m];
-}
-
-static void *reserve(size_t size)
-{
-	void *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
-/* Bytes from @from to @to of a map, at their place in what was reserved for all of it. */
-static int map_pages(void *base, int fd, size_t from, size_t to)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t start = from / page * page, len = (to + page - 1) / page * page - start;
-
-	return mmap((char *)base + start, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		    (off_t)start) == MAP_FAILED ?
-		       -errno :
-		       0;
-}
-
-/*
- * The kernel enters each page of a mapping at once, and these are thousands. Who only makes or ends
- * an instance has no use for the caches of the programs, nor for rows behind the last one: no other
- * instance is made meanwhile.
- */
-static int map_briefly(struct vk_engine *eng)
-{
-	static const size_t caches = offsetof(struct vkernel_bpf__bss, vk_member_slots),
-			    behind = offsetof(struct vkernel_bpf__bss, vk_key_base);
-	int r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], behind, eng->bss_size);
-	size_t n;
-
-	_Static_assert(offsetof(struct vkernel_bpf__bss, vk_top_id) >=
-				       offsetof(struct vkernel_bpf__bss, vk_key_base) &&
-			       offsetof(struct vkernel_bpf__bss, vk_instances) <
-				       offsetof(struct vkernel_bpf__bss, vk_member_slots),
-		       "what is left out is the caches");
-	if (r < 0)
-		return r;
-	n = (size_t)eng->bss->vk_top_id + 2;
-	if (n > VK_INSTANCES)
-		n = VK_INSTANCES;
-	r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0,
-		      caches - (VK_INSTANCES - n) * sizeof(struct vk_instance));
-	return r < 0 ? r :
-		       map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, n * sizeof(struct vk_row));
-}
-
-static int map_data(struct vk_engine *eng, struct vk_error *e)
-{
-	size_t rows = sizeof(struct vk_row) * VK_INSTANCES,
-	       programs = sizeof(struct vk_program_row) * VK_PROGRAM_ROWS;
-	int r = 0;
-
-	eng->bss = reserve(eng->bss_size);
-	eng->rows = reserve(rows);
-	eng->programs = reserve(programs);
-	if (!eng->bss || !eng->rows || !eng->programs)
-		r = -errno;
-	if (r == 0 && eng->brief)
-		r = map_briefly(eng);
-	if (r == 0 && !eng->brief)
-		r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0, eng->bss_size);
-	if (r == 0 && !eng->brief)
-		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, rows);
-	if (r == 0)
-		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, programs);
-	if (r < 0)
-		return vk_error_set(e, -r, "cannot map our own data: %s", strerror(-r));
-	/* Children have no use for them, and copying their page tables takes milliseconds. */
-	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
-	madvise(eng->rows, rows, MADV_DONTFORK);
-	madvise(eng->programs, programs, MADV_DONTFORK);
-	return 0;
-}
-
-int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct bpf_map_info info = {};
-	uint32_t len = sizeof(info);
-	int r;
-
-	if (access(VK_PIN_ROOT, F_OK) < 0)
-		return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
-				    errno == EACCES ? "root privileges are needed" :
-						      "there are no instances on this host");
-	/* The others when somebody pushes programs. */
-	for (int m = 0; m < VK_MAP_HOOKS; m++) {
-		r = vk_map(eng, m, e);
-		if (r < 0)
-			return r;
-	}
-	if (bpf_obj_get_info_by_fd(eng->maps[VK_MAP_BSS], &info, &len) < 0)
-		return vk_error_set(e, errno, "cannot look at our own data");
-	/* The section ends with its last variable, the struct with its alignment. */
-	if ((info.value_size + 7) / 8 * 8 != (sizeof(struct vkernel_bpf__bss) + 7) / 8 * 8) {
-		vk_error_set(e, EPROTO, "the pins in %s belong to another version of vkernel",
-			     VK_PIN_ROOT);
-		vk_error_advise(e, "remove all instances with that version first");
-		return -EPROTO;
-	}
-	eng->bss_size = (info.value_size + page - 1) / page * page;
-	r = map_data(eng, e);
-	if (r < 0)
-		return r;
-	if (eng->bss->vk_abi != VK_KERN_ABI)
-		return vk_error_set(e, EPROTO,
-				    "the pins in %s belong to another version of vkernel",
-				    VK_PIN_ROOT);
-	eng->mechanism = eng->bss->vk_mechanism;
-	return 0;
 }
 
 void vk_modules_refresh(struct vk_engine *eng)
