@@ -290,8 +290,8 @@ _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
  * data or stamp of another never match.
  */
 struct vk_member_slot {
-	__u64 key; /* task address ^ mix of data */
-	__u64 data; /* byte offset in vk_instances << 32 | membership generation */
+	__u64 key; /* task address ^ mix of data and the membership generation */
+	__u64 data; /* byte offset in vk_instances << 32 */
 };
 struct vk_name_slot {
 	__u64 dentry;

@@ -233,18 +233,11 @@ static __always_inline u64 vk_programs_at(u32 place, u32 hook, u64 *ret_paths)
 		_Pragma("GCC diagnostic pop") r_;                                                  \
 	})
 
-#define VK_HOOK_ALLOWING(name, hook, where, allowed, args...)                                      \
-	name(unsigned long long *ctx);                                                             \
-	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
-	int name(unsigned long long *ctx)                                                          \
-	{                                                                                          \
-		int r = VK_RULES(name, args);                                                      \
-                                                                                                   \
-		return r ? r : allowed;                                                            \
-	}                                                                                          \
+/* Asks the programs if the rules, @rules, allow. */
+#define VK_HOOK_ASKING(name, hook, where, allowed, rules)                                          \
 	SEC("lsm/" #hook) int name##_asks(unsigned long long *ctx)                                 \
 	{                                                                                          \
-		int r = VK_RULES(name, args);                                                      \
+		int r = rules;                                                                     \
 		u32 place;                                                                         \
                                                                                                    \
 		if (r)                                                                             \
@@ -255,9 +248,43 @@ static __always_inline u64 vk_programs_at(u32 place, u32 hook, u64 *ret_paths)
 		if (!place)                                                                        \
 			return allowed; /* allow: not a member */                                  \
 		VK_ASK(hook, where, place, allowed);                                               \
+	}
+
+#define VK_HOOK_ALLOWING(name, hook, where, allowed, args...)                                      \
+	name(unsigned long long *ctx);                                                             \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
+	int name(unsigned long long *ctx)                                                          \
+	{                                                                                          \
+		int r = VK_RULES(name, args);                                                      \
+                                                                                                   \
+		return r ? r : allowed;                                                            \
 	}                                                                                          \
+	VK_HOOK_ASKING(name, hook, where, allowed, VK_RULES(name, args))                           \
 	static __always_inline int ____##name(unsigned long long *ctx, ##args)
 
 #define VK_HOOK(name, hook, where, args...) VK_HOOK_ALLOWING(name, hook, where, 0, ##args)
+
+/*
+ * The same for a hook that the kernel calls often for tasks of no instance: these leave at once,
+ * and save no registers for the check, which is in a function of its own. A member pays ten more.
+ */
+#define VK_HOOK_LEAVING(name, hook, where, args...)                                                \
+	name(unsigned long long *ctx);                                                             \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args);                    \
+	static __noinline int name##_rules(unsigned long long *ctx)                                \
+	{                                                                                          \
+		return VK_RULES(name, args);                                                       \
+	}                                                                                          \
+	int name(unsigned long long *ctx)                                                          \
+	{                                                                                          \
+		vk_arguments arguments = ctx;                                                      \
+                                                                                                   \
+		if (bpf_get_current_task_btf()->bpf_storage)                                       \
+			return name##_rules(arguments);                                            \
+		return vk_allow(); /* allow: not a member */                                       \
+	}                                                                                          \
+	VK_HOOK_ASKING(name, hook, where, 0,                                                       \
+		       bpf_get_current_task_btf()->bpf_storage ? name##_rules(ctx) : 0)            \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args)
 
 #endif

@@ -51,11 +51,9 @@ static __noinline int vk_open_judge(struct file *file, u64 rights)
 			file->f_path.mnt);
 }
 
-/* Whether @rights grant an open of @file at a glance, and nothing is to be reported. */
-static __always_inline bool vk_open_granted(struct file *file, u64 rights)
+/* Whether @rights grant to read what is opened to be read, and nothing is to be reported. */
+static __always_inline bool vk_open_reads(struct file *file, u64 rights)
 {
-	if (rights & VK_RIGHTS_OPENS)
-		return true;
 	return (file->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&
 	       (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ;
 }
@@ -183,115 +181,93 @@ static __noinline u64 vk_open_slow(struct file *file)
 	return vk_file_rights_miss(&c, file->f_path.dentry, file->f_path.mnt);
 }
 
-/* The rights of a file that is not in the cache; false: to be opened without. */
-static __always_inline bool vk_open_miss(struct file *file, struct dentry *dentry,
-					 struct vfsmount *mnt, u32 place, u64 *ret_rights)
+/*
+ * The hottest hook. What a warm open does not need is in functions of its own, and no register is
+ * kept across calls, see vk_arguments; for the same reason the mount is read after the dentry was
+ * found.
+ */
+#define vk_file_of(arguments) ((struct file *)(*(arguments))[0])
+
+#define VK_GRANTED 1 /* the rules do; not 0, so that all who allow share one end */
+
+/* Judges an open by rules: VK_GRANTED, or what the hook returns. *ret_place: of the member. */
+static __always_inline int vk_open(struct task_struct *task, vk_arguments *arguments,
+				   volatile u32 *ret_place)
 {
-	*ret_rights = vk_open_near(dentry, mnt, place);
-	if (*ret_rights == VK_RIGHTS_ROOT && !vk_open_root(file))
-		return false; /* no member, or overlayfs itself */
-	if (*ret_rights == VK_RIGHTS_ROOT || *ret_rights == VK_RIGHTS_SLOW)
-		*ret_rights = vk_open_slow(file);
-	return true;
+	u64 names = vk_names_gen_of(task), hash, view, stamp, mix, rights;
+	u32 place = vk_member_find(task, true);
+	struct vk_name_slot *slot;
+	struct dentry *dentry;
+
+	if (place) {
+		*ret_place = place;
+		view = vk_view(vk_read_once(vk_instance_placed(place)->rule));
+		dentry = vk_file_of(arguments)->f_path.dentry;
+		hash = vk_dentry_hash(vk_key(dentry));
+		stamp = vk_stamp(view, names, hash);
+		slot = vk_file_slot(hash, view);
+		asm volatile("" : "+r"(slot)); /* as in vk_slot_get */
+		mix = vk_slot_data(slot, stamp, &rights);
+		if (vk_key_is(vk_read_once(slot->dentry), mix, dentry) &&
+		    vk_key_is(vk_read_once(slot->mnt), mix, vk_file_of(arguments)->f_path.mnt))
+			goto judge;
+		place = *ret_place;
+	} else {
+		place = vk_member_miss(bpf_get_current_task_btf());
+		*ret_place = place;
+		if (!place)
+			return vk_setup_open(vk_file_of(arguments)); /* not bound yet, if ever */
+		dentry = vk_file_of(arguments)->f_path.dentry;
+	}
+	rights = vk_open_near(dentry, vk_file_of(arguments)->f_path.mnt, place);
+	if (rights == VK_RIGHTS_ROOT) {
+		if (!vk_open_root(vk_file_of(arguments)))
+			return VK_GRANTED; /* no member, or overlayfs itself */
+		rights = VK_RIGHTS_SLOW;
+	}
+	if (rights == VK_RIGHTS_SLOW)
+		rights = vk_open_slow(vk_file_of(arguments));
+judge:
+	if (rights & VK_RIGHTS_OPENS || vk_open_reads(vk_file_of(arguments), rights))
+		return VK_GRANTED; /* and not to be reported */
+	return vk_open_judge(vk_file_of(arguments), rights);
 }
 
-/*
- * The hottest hook. What a warm open does not need is in functions of its own, and nothing but
- * @file is kept across their calls, so that few registers are to be saved for a task that leaves.
- */
 SEC("lsm/file_open")
 int BPF_PROG(vk_file_open, struct file *file)
 {
+	vk_arguments arguments = ctx;
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct vfsmount *mnt;
-	struct dentry *dentry;
-	u64 rule, names, rights;
-	u32 place;
-	int r = 0;
+	volatile u32 place;
+	int r;
 
-	if (!task->bpf_storage)
-		goto allow; /* not a member */
-	names = vk_names_gen_of(task);
-	place = vk_member_get(task);
-	if (place) {
-		rule = vk_read_once(vk_instance_placed(place)->rule);
-		dentry = file->f_path.dentry;
-		mnt = file->f_path.mnt;
-		if (vk_file_rights_get(rule, names, dentry, mnt, &rights))
-			goto judge;
-	} else {
-		place = vk_member_miss(bpf_get_current_task_btf());
-		if (!place)
-			return vk_setup_open(file); /* not bound yet, if ever */
-		dentry = file->f_path.dentry;
-		mnt = file->f_path.mnt;
+	if (task->bpf_storage) {
+		r = vk_open(task, &arguments, &place);
+		if (r != VK_GRANTED)
+			return r; /* deny: the rules do; allow: not a member */
 	}
-	if (!vk_open_miss(file, dentry, mnt, place, &rights))
-		goto allow; /* as vk_open_miss says */
-judge:
-	if (!vk_open_granted(file, rights))
-		return vk_open_judge(file, rights);
-allow: /* not a member; or granted and not to be reported */
-	asm volatile("" : "+r"(r)); /* else it occupies a register from the start */
-	return r;
+	return vk_allow(); /* allow: not a member; or granted */
 }
 
-/*
- * The same by rules, written again: one function for both would save two more registers for all.
- * @ret_place: of a warm open's member; else 0, and who needs it looks again.
- */
-static __always_inline int vk_open(struct file *file, u32 *ret_place)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct vfsmount *mnt;
-	struct dentry *dentry;
-	u64 rule, names, rights;
-	u32 place;
-
-	*ret_place = 0;
-	names = vk_names_gen_of(task);
-	place = vk_member_get(task);
-	if (place) {
-		rule = vk_read_once(vk_instance_placed(place)->rule);
-		dentry = file->f_path.dentry;
-		mnt = file->f_path.mnt;
-		if (vk_file_rights_get(rule, names, dentry, mnt, &rights)) {
-			if (!vk_open_granted(file, rights))
-				return vk_open_judge(file, rights);
-			*ret_place = place;
-			return 0; /* allow: granted, and not to be reported */
-		}
-	} else {
-		place = vk_member_miss(bpf_get_current_task_btf());
-		if (!place)
-			return vk_setup_open(file); /* not bound yet, if ever */
-		dentry = file->f_path.dentry;
-		mnt = file->f_path.mnt;
-	}
-	if (!vk_open_miss(file, dentry, mnt, place, &rights))
-		return 0; /* allow: as vk_open_miss says */
-	return vk_open_granted(file, rights) ? 0 : vk_open_judge(file, rights);
-}
-
-/* See ask.h; what VK_HOOK would make knows no place. */
+/* See ask.h; what VK_HOOK would make looks for the member again. */
 SEC("lsm/file_open")
 int BPF_PROG(vk_file_open_asks, struct file *file)
 {
-	u32 place;
+	vk_arguments arguments = ctx;
+	struct task_struct *task = bpf_get_current_task_btf();
+	volatile u32 place;
 	int r;
 
-	if (!bpf_get_current_task_btf()->bpf_storage)
-		return 0; /* allow: not a member */
-	r = vk_open(file, &place);
-	if (r)
-		return r; /* deny: the rules do */
-	if (!vk_asks(VK_HOOK_file_open))
-		return 0; /* allow: nobody has programs here */
-	if (!place)
-		place = vk_current_place(bpf_get_current_task_btf());
-	if (!place)
-		return 0; /* allow: not a member */
-	VK_ASK(file_open, file, place, 0);
+	if (task->bpf_storage) {
+		r = vk_open(task, &arguments, &place);
+		if (r != VK_GRANTED)
+			return r; /* deny: the rules do; allow: not a member */
+		if (vk_asks(VK_HOOK_file_open) && place) {
+			ctx = arguments;
+			VK_ASK(file_open, file, place, 0);
+		}
+	}
+	return vk_allow(); /* allow: not a member; or nobody has programs here */
 }
 
 /* Called for a script and again for its interpreter. */
@@ -303,8 +279,8 @@ int VK_HOOK(vk_exec, bprm_check_security, bprm, struct linux_binprm *bprm)
 }
 
 SEC("lsm/mmap_file")
-int VK_HOOK(vk_mmap, mmap_file, mapped, struct file *file, unsigned long reqprot,
-	    unsigned long prot, unsigned long flags)
+int VK_HOOK_LEAVING(vk_mmap, mmap_file, mapped, struct file *file, unsigned long reqprot,
+		    unsigned long prot, unsigned long flags)
 {
 	struct vk_call c;
 	u64 given = 0;

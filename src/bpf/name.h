@@ -148,24 +148,37 @@ static __always_inline struct vk_name_slot *vk_dir_slot(u64 hash, u64 view)
 	return &vk_dir_slots[(hash ^ view) >> 44 & (VK_DIR_SLOTS - 1)];
 }
 
+/*
+ * Whether @key, unmixed, is the address of @p. The verifier permits to compare a pointer with a
+ * number, so nothing is subtracted. Not in C, after which clang may go on with the number, which is
+ * no pointer to the verifier; and it would keep a copy of @key.
+ */
+static __always_inline bool vk_key_is(u64 key, u64 mix, const void *p)
+{
+	asm volatile("%0 ^= %1" : "+r"(key) : "r"(mix));
+	asm goto("if %0 == %1 goto %l2" ::"r"(key), "r"(p)::same);
+	return false;
+same:
+	return true;
+}
+
+/* The data of a slot, and what its keys were mixed with. */
+static __always_inline u64 vk_slot_data(struct vk_name_slot *s, u64 stamp, u64 *ret_data)
+{
+	*ret_data = vk_read_once(s->data);
+	return vk_slot_mix(*ret_data, stamp);
+}
+
 /* True and *ret_data on a hit. */
 static __always_inline bool vk_slot_get(struct vk_name_slot *s, struct dentry *dentry,
 					struct vfsmount *mnt, u64 stamp, u64 *ret_data)
 {
+	u64 mix;
+
 	asm volatile("" : "+r"(s)); /* else its address is computed anew for every word */
-
-	u64 data = vk_read_once(s->data), mix = vk_slot_mix(data, stamp);
-
-	/*
-	 * The verifier permits to compare a pointer with a number, so nothing is subtracted. Not in C,
-	 * after which clang may go on with the number, which is no pointer to the verifier.
-	 */
-	asm goto("if %0 != %1 goto %l2" ::"r"(vk_read_once(s->dentry) ^ mix), "r"(dentry)::miss);
-	asm goto("if %0 != %1 goto %l2" ::"r"(vk_read_once(s->mnt) ^ mix), "r"(mnt)::miss);
-	*ret_data = data;
-	return true;
-miss:
-	return false;
+	mix = vk_slot_data(s, stamp, ret_data);
+	return vk_key_is(vk_read_once(s->dentry), mix, dentry) &&
+	       vk_key_is(vk_read_once(s->mnt), mix, mnt);
 }
 
 static __always_inline void vk_slot_put(struct vk_name_slot *s, struct dentry *dentry,

@@ -51,6 +51,22 @@ static __always_inline bool vk_is_frozen(struct vk_instance *inst)
 	return true;
 }
 
+/*
+ * The arguments of hooks that the kernel calls often, kept on the stack, in a volatile variable: a
+ * register that is kept across a call is saved and restored for every task of the host, most of
+ * which leave at the first test.
+ */
+typedef unsigned long long *const volatile vk_arguments;
+
+/* Allows, in such hooks: a plain 0 would occupy a register from the start. */
+static __always_inline int vk_allow(void)
+{
+	int r = 0;
+
+	asm volatile("" : "+r"(r));
+	return r;
+}
+
 /* The instance id of any task; 0: it has none. Pending members are not bound yet. */
 static __always_inline u32 vk_vki_of(struct task_struct *task)
 {
@@ -88,26 +104,38 @@ static __noinline u32 vk_member_miss(struct task_struct *task)
 
 	vk_write_once(vk_key_base, (u64)&vk_instances);
 	if (place) {
-		data = (u64)place << 32 | gen;
+		data = (u64)place << 32;
 		vk_write_once(slot->data, data);
-		vk_write_once(slot->key, key ^ data * VK_MIX);
+		vk_write_once(slot->key, key ^ (data + gen) * VK_MIX);
 	}
 	return place;
 }
 
-/* From the cache: where the current task's instance is in vk_instances, in bytes. 0: unknown. */
-static __always_inline u32 vk_member_get(struct task_struct *task)
+/*
+ * From the cache: where the current task's instance is in vk_instances, in bytes. 0: unknown.
+ * @lean: no register is used that would have to be saved, as far as is known how to tell clang.
+ */
+static __always_inline u32 vk_member_find(struct task_struct *task, bool lean)
 {
 	u64 key = vk_key(task);
 	struct vk_member_slot *slot = vk_member_slot(key);
-	u64 data = vk_read_once(slot->data);
+	u64 data = vk_read_once(slot->data), sum;
+	const u32 *gen = &vk_member_gen;
 
-	if (vk_read_once(slot->key) != (key ^ data * VK_MIX) ||
-	    (u32)data != vk_read_once(vk_member_gen))
+	if (lean)
+		asm volatile("" : "+r"(gen)::"r6", "r7", "r8", "r9");
+	sum = vk_read_once(*gen);
+	asm volatile("%0 += %1" : "+r"(sum) : "r"(data)); /* in C it would be a copy of @data */
+	if ((sum * VK_MIX ^ key) != vk_read_once(slot->key))
 		return 0;
 	if (!(data >> 32))
 		__builtin_unreachable(); /* such a slot is never filled */
 	return data >> 32;
+}
+
+static __always_inline u32 vk_member_get(struct task_struct *task)
+{
+	return vk_member_find(task, false);
 }
 
 /* The same whatever it takes; 0: the current task is bound by no instance. */

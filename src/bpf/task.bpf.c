@@ -25,7 +25,8 @@ static __always_inline int vk_check_scope(struct vk_call *c, struct task_struct 
 }
 
 SEC("lsm/ptrace_access_check")
-int VK_HOOK(vk_ptrace, ptrace_access_check, none, struct task_struct *child, unsigned int mode)
+int VK_HOOK_LEAVING(vk_ptrace, ptrace_access_check, none, struct task_struct *child,
+		    unsigned int mode)
 {
 	struct vk_call c;
 	int r = vk_begin_rules(&c, EPERM);
@@ -53,8 +54,8 @@ int VK_HOOK(vk_traceme, ptrace_traceme, none, struct task_struct *parent)
 
 /* Only signals from user space come here. */
 SEC("lsm/task_kill")
-int VK_HOOK(vk_kill, task_kill, none, struct task_struct *target, void *info, int sig,
-	    const struct cred *cred)
+int VK_HOOK_LEAVING(vk_kill, task_kill, none, struct task_struct *target, void *info, int sig,
+		    const struct cred *cred)
 {
 	struct vk_call c;
 	u64 sender = 0;
@@ -159,7 +160,10 @@ static __always_inline bool vk_sets_mount_flags(struct task_struct *task)
 	return nr == NR_MOUNT_SETATTR || nr == NR_OPEN_TREE_ATTR;
 }
 
-static __noinline int vk_check_capable(const struct cred *cred, int cap, unsigned int opts)
+/* The ceiling holds whatever the credentials say, and in every user namespace. */
+SEC("lsm/capable")
+int VK_HOOK_LEAVING(vk_capable, capable, none, const struct cred *cred, void *ns, int cap,
+		    unsigned int opts)
 {
 	struct vk_detail d = {.op = VK_OP_CAPABLE};
 	struct vk_call c;
@@ -190,19 +194,6 @@ static __noinline int vk_check_capable(const struct cred *cred, int cap, unsigne
 	d.err = allow ? 0 : EPERM;
 	d.arg[0] = cap;
 	return vk_report(&c, &d);
-}
-
-/*
- * The ceiling holds whatever the credentials say, and in every user namespace. The kernel asks
- * often, for everybody: the check is in a function of its own, for which others save no registers.
- */
-SEC("lsm/capable")
-int VK_HOOK(vk_capable, capable, none, const struct cred *cred, void *ns, int cap,
-	    unsigned int opts)
-{
-	if (!bpf_get_current_task_btf()->bpf_storage)
-		return 0; /* allow: not a member */
-	return vk_check_capable(cred, cap, opts);
 }
 
 /* A kernel facility that a policy switches as a whole. */
