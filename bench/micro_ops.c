@@ -34,10 +34,21 @@ static int open_close(const char *path)
 	return fd < 0 ? fd : (int)syscall(SYS_close, fd);
 }
 
+/* For each batch another of the files that are alike: see micro.h. */
+static const char *warm_path(unsigned int i, unsigned int batch)
+{
+	static char path[] = WARM_LIKE;
+
+	path[sizeof(WARM_TOP) - 1] = (char)('0' + i / batch % WARM_COUNT);
+	return path;
+}
+
+#define OPEN_BATCH 40
+#define STAT_BATCH 100
+
 static int op_open(unsigned int i)
 {
-	(void)i;
-	return open_close(WARM);
+	return open_close(warm_path(i, OPEN_BATCH));
 }
 
 static int op_open_mnt(unsigned int i)
@@ -55,8 +66,7 @@ static int op_stat(unsigned int i)
 {
 	struct stat st;
 
-	(void)i;
-	return (int)syscall(SYS_newfstatat, AT_FDCWD, WARM, &st, 0);
+	return (int)syscall(SYS_newfstatat, AT_FDCWD, warm_path(i, STAT_BATCH), &st, 0);
 }
 
 static int op_fstat(unsigned int i)
@@ -418,7 +428,7 @@ const struct row rows[] = {
 	{.name = "first-path", .op = op_first, .batch = 40, .once = dir_path, .mount = "tmp"},
 	{.name = "first-file-mnt", .op = op_first, .batch = 40, .once = file_path, .mount = "mnt"},
 	{.name = "first-path-mnt", .op = op_first, .batch = 40, .once = dir_path, .mount = "mnt"},
-	{.name = "open-close", .op = op_open, .batch = 40},
+	{.name = "open-close", .op = op_open, .batch = OPEN_BATCH},
 	{.name = "open-close-mnt", .op = op_open_mnt, .batch = 40},
 	{.name = "open-close-deep", .op = op_open_deep, .batch = 40},
 	{.name = "open-close-long", .op = op_open_long, .batch = 40},
@@ -429,7 +439,7 @@ const struct row rows[] = {
 	 .once = dir_path,
 	 .mount = "cold",
 	 .cold = true},
-	{.name = "stat", .op = op_stat, .batch = 100},
+	{.name = "stat", .op = op_stat, .batch = STAT_BATCH},
 	{.name = "fstat", .op = op_fstat, .batch = 100},
 	{.name = "read", .op = op_read, .batch = 100},
 	{.name = "write", .op = op_write, .batch = 100},

@@ -105,6 +105,12 @@ void make_root(void)
 	/* Names on a tmpfs are never forgotten, names on an overlay are. */
 	check(mount("bench", "/cold", "overlay", 0, "lowerdir=/mnt,upperdir=/upper,workdir=/work"),
 	      "mount /cold");
+	for (unsigned int i = 0; i < WARM_COUNT; i++) {
+		char path[] = WARM_LIKE;
+
+		path[sizeof(WARM_TOP) - 1] = (char)('0' + i);
+		make_path(path);
+	}
 	make_path(DEEP);
 	make_path(LONG);
 	make_file("/tmp/a/b/c/one");
