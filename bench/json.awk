@@ -29,6 +29,8 @@ function print_flat(part, last,   i) {
 }
 $1 == "micro" { add("micro", $3, "\"" $2 "\": " quoted($4)) }
 $1 == "macro" { add("macro", $3, "\"" $2 "\": " quoted($4)) }
+# In programs, and in the kernel.
+$1 == "split" { add("split", $3, "\"" $2 "\": [" quoted($4) ", " quoted($5) "]") }
 # Of what is told twice the last counts.
 function set(part, name, item) {
 	if (!((part, name) in known)) {
@@ -60,6 +62,7 @@ END {
 	print_part("micro", ",")
 	print_flat("scale", ",")
 	print_part("macro", ",")
+	print_part("split", ",")
 	print_part("programs", ",")
 	print_part("targets", "")
 	print "}"

@@ -5,7 +5,8 @@
  * The guest tells it by instructions that do nothing (bench/micro --mark, profile.h): one begins
  * a section, one ends it. At the second, "section N" and lines "ADDRESS INSTRUCTIONS", an address
  * for each block of code in kernel memory and 0 for the rest, go to the file that the argument out=
- * names. Blocks that an interrupt or a fault cuts short count whole.
+ * names. With totals=on it is one line a section, "section N USER KERNEL", which slows the guest down
+ * by little. Blocks that an interrupt or a fault cuts short count whole.
  *
  * Declared here is the part of version 1 of QEMU's plugin interface that is used, as Debian does
  * not package its header.
@@ -32,6 +33,9 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    void (*cb)(unsigned int cpu, void *data), int flags,
 					    void *data);
+enum plugin_op { PLUGIN_ADD_U64 };
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum plugin_op op,
+					      void *to, uint64_t add);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx);
@@ -54,6 +58,10 @@ static struct block {
 	uint64_t size;
 	uint64_t runs;
 } blocks[BLOCKS];
+
+/* With totals=on: what was executed since the start, and until the section began. */
+static bool totals;
+static uint64_t user, kernel, user_begin, kernel_begin;
 
 static bool counting;
 static unsigned int sections;
@@ -91,7 +99,9 @@ static void on_begin(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	(void)data;
-	for (size_t i = 0; i < BLOCKS; i++)
+	user_begin = user;
+	kernel_begin = kernel;
+	for (size_t i = 0; i < BLOCKS && !totals; i++)
 		blocks[i].runs = 0;
 	counting = true;
 }
@@ -105,13 +115,18 @@ static void on_end(unsigned int cpu, void *data)
 	if (!counting)
 		return;
 	counting = false;
+	if (totals) {
+		fprintf(out, "section %u %" PRIu64 " %" PRIu64 "\n", sections++, user - user_begin,
+			kernel - kernel_begin);
+		fflush(out);
+		return;
+	}
 	fprintf(out, "section %u\n", sections++);
 	for (size_t i = 0; i < BLOCKS; i++) {
 		const struct block *b = &blocks[i];
 
 		if (b->runs == 0)
 			continue;
-		/* The upper half of the address space is the kernel's. */
 		if (b->address >> 63)
 			fprintf(out, "%016" PRIx64 " %" PRIu64 "\n", b->address, b->runs * b->size);
 		else
@@ -127,7 +142,12 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 	uint64_t address = qemu_plugin_tb_vaddr(tb);
 
 	(void)id;
-	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_run, 0, block_of(address, n));
+	/* The upper half of the address space is the kernel's. */
+	if (totals)
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, PLUGIN_ADD_U64,
+							 address >> 63 ? &kernel : &user, n);
+	else
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_run, 0, block_of(address, n));
 	if (address >> 63)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -150,8 +170,9 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
 int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-		fprintf(stderr, "profile: the argument is out=FILE\n");
+	totals = argc == 2 && strcmp(argv[1], "totals=on") == 0;
+	if (argc != 1 + totals || strncmp(argv[0], "out=", 4) != 0) {
+		fprintf(stderr, "profile: the arguments are out=FILE and, if wished, totals=on\n");
 		return -1;
 	}
 	out = fopen(argv[0] + 4, "we");

@@ -7,6 +7,11 @@ $1 == "micro" {
 }
 $1 == "scale" { scale[++scales] = $2; figure[scales] = $3; by_name[$2] = $3 }
 $1 == "programs" { runs[$2] = $3; inside[$2] = $4 }
+$1 == "split" {
+	if (!($3 in split_seen)) { split_seen[$3] = 1; split_row[++splits] = $3 }
+	user[$3, $2] = $4
+	kernel_side[$3, $2] = $5
+}
 $1 == "target" { target[++targets] = $0 }
 $1 == "macro" {
 	if (!($3 in macro_seen)) { macro_seen[$3] = 1; macro[++macros] = $3 }
@@ -60,6 +65,19 @@ END {
 		}
 		if (macro[i] in runs)
 			printf "%14.2f%14.1f", runs[macro[i]], inside[macro[i]]
+		print ""
+	}
+	if (splits)
+		printf "\nLinux %s: instructions of the whole machine per unit of work: programs, kernel\n%-18s%28s%28s%28s\n", \
+			kernel, "", "plain runc", "seccomp + AppArmor", "vkernel"
+	for (i = 1; i <= splits; i++) {
+		printf "%-18s", split_row[i]
+		n = split("plain docker vkernel", all, " ")
+		for (j = 1; j <= n; j++)
+			if ((split_row[i], all[j]) in user)
+				printf "%14d%14d", user[split_row[i], all[j]], kernel_side[split_row[i], all[j]]
+			else
+				printf "%28s", "-"
 		print ""
 	}
 	if (targets)
