@@ -8,6 +8,7 @@ BEGIN {
 	free = "getppid stat fstat read write page-fault context-switch"
 	hooks["open-close"] = hooks["first-file"] = hooks["first-path"] = hooks["capable"] = 1
 	hooks["ptrace-attach"] = hooks["open-close-deep"] = hooks["open-close-long"] = 1
+	hooks["signal"] = hooks["mmap"] = hooks["mmap-exec"] = hooks["pipe"] = hooks["tcp-socket"] = 1
 	hooks["open-close-overlay"] = 2 # overlayfs opens the file underneath, too
 }
 $1 == "micro" { micro[$3, $2] = $4 }
