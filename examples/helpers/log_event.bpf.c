@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * log_event(what, subject, value) - keeps the last 1024 records of all programs that call it, each
- * with the time: in map "records", to be read with bpftool, oldest at "next" modulo 1024.
+ * with the time: in map "records", oldest at "next" modulo 1024. Root reads it:
+ *
+ *	vkernel program map --helper log_event records
  */
 #include <vkernel/policy.h>
 

@@ -179,6 +179,15 @@ _Static_assert(__builtin_offsetof(struct vk_event, file) == 80, "vk_event is ABI
 _Static_assert(__builtin_offsetof(struct vk_event, addr) == 112, "vk_event is ABI");
 _Static_assert(__builtin_offsetof(struct vk_event, path) == VK_EVENT_FIXED, "vk_event is ABI");
 
+/* What vk_ancestor() says of a process. */
+enum vk_ancestor_what {
+	VK_ANCESTOR_PID = 0, /* in the initial pid namespace */
+	VK_ANCESTOR_UID = 1, /* real user, in the initial user namespace */
+	VK_ANCESTOR_INSTANCE = 2, /* id of its instance, never 0 */
+	VK_ANCESTOR_STARTED = 3, /* CLOCK_BOOTTIME: with the pid, never another process's */
+};
+#define VK_ANCESTOR_LEVELS 16
+
 /* What is computed only for programs that ask for it: VK_NEED(path), ... */
 enum vk_want {
 	VK_WANT_path = 1,

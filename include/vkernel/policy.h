@@ -138,6 +138,17 @@ static __u32 (*const vk_random)(void) = (void *)7;
 /* strncmp() of a buffer with a string literal. */
 static long (*const vk_strncmp)(const char *s, __u32 size, const char *literal) = (void *)182;
 
+/* ---- processes ---- */
+
+/**
+ * vk_ancestor - looks up the process @level above the one that asks: 1 is its parent, 0 itself
+ *
+ * @what is of enum vk_ancestor_what. 0: there is none, or it is in no instance, as who runs a
+ * container is not; or @level is above VK_ANCESTOR_LEVELS. A process whose parent has ended has
+ * another one.
+ */
+extern __u64 vk_ancestor(__u32 level, __u32 what);
+
 /* ---- paths; with VK_NEED(path) ---- */
 
 /* Whether the path is @literal. */

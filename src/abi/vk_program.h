@@ -21,6 +21,7 @@
  *	call, src 0	a helper of the kernel, from a list
  *	call, src 1	functions[imm]
  *	call, src 14	imports[imm]
+ *	call, src 15	a function of ours, see enum vk_program_builtin
  *
  * so a call can only be to the program's own functions, whatever the numbers are.
  */
@@ -67,6 +68,16 @@
 #define VK_CALL_HELPER 0
 #define VK_CALL_FUNCTION 1
 #define VK_CALL_IMPORT 14
+#define VK_CALL_BUILTIN 15
+
+/* Functions of the carriers that programs may call. */
+enum vk_program_builtin {
+	VK_BUILTIN_ancestor = 0, /* u64 vk_ancestor(u32 level, u32 what) */
+	VK_BUILTIN_COUNT,
+};
+/* Stack of each, and what the verifier goes through for a call, at most. */
+#define VK_BUILTIN_STACK 32
+#define VK_BUILTIN_STEPS 512
 
 enum vk_program_map_type {
 	VK_MAP_TYPE_ARRAY = 1,

@@ -183,6 +183,7 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	u64 start_boottime;
 	struct pid *thread_pid;
 	int exit_state;
 	const struct cred *real_cred;

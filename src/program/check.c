@@ -291,6 +291,12 @@ static int scan_call(struct scan *s, const struct bpf_insn *insn)
 			return refuse_insn(s, "a call to import %d, which does not exist",
 					   insn->imm);
 		return 0;
+	case VK_CALL_BUILTIN:
+		if (insn->imm < 0 || insn->imm >= VK_BUILTIN_COUNT)
+			return refuse_insn(
+				s, "a call to function %d of vkernel's, which does not exist",
+				insn->imm);
+		return 0;
 	case BPF_PSEUDO_KFUNC_CALL:
 		return refuse_insn(s, "a call to a function of the kernel (kfunc) is not allowed");
 	default:
@@ -327,23 +333,13 @@ static int scan_imm64(struct scan *s, const struct bpf_insn *insn)
 	return 0;
 }
 
-/* A jump goes forwards, stays within its function, and does not end in a 64-bit constant. */
+/* A jump stays within its function, and does not end in a 64-bit constant. */
 static int scan_jump(struct scan *s, const struct bpf_insn *insn)
 {
 	int64_t to = (int64_t)s->at + 1 + insn->off;
 
 	if (to < 0 || to >= s->f->count)
 		return refuse_insn(s, "a jump out of its function");
-	/*
-	 * The verifier follows loops also as a processor that mispredicts their end would, for
-	 * those without CAP_PERFMON: even one with three turns takes it seconds.
-	 */
-	if (to <= s->at) {
-		refuse_insn(s, "a loop");
-		vk_error_advise(s->e,
-				"let the compiler unroll it: #pragma clang loop unroll(full)");
-		return -EINVAL;
-	}
 	if (to > 0 && s->insns[to - 1].code == INSN_LD_IMM64 && s->insns[to].code == 0)
 		return refuse_insn(s, "a jump into a 64-bit constant");
 	return 0;
@@ -396,6 +392,63 @@ static int scan_insn(struct scan *s, const struct bpf_insn *insn)
 	}
 }
 
+/* Where the instruction may be followed by; returns how many. */
+static size_t next_of(const struct scan *s, uint32_t at, uint32_t ret[2])
+{
+	const struct bpf_insn *insn = &s->insns[at];
+	uint8_t class = BPF_CLASS(insn->code);
+	size_t n = 0;
+
+	if (insn->code == INSN_EXIT)
+		return 0;
+	if ((class == BPF_JMP || class == BPF_JMP32) && insn->code != INSN_CALL)
+		ret[n++] = (uint32_t)((int64_t)at + 1 + insn->off);
+	if (insn->code != INSN_JA)
+		ret[n++] = at + (insn->code == INSN_LD_IMM64 ? 2 : 1);
+	return n;
+}
+
+/*
+ * Depth first, through a function whose jumps are within it. Backward jumps are none by themselves:
+ * compilers share the end of a function.
+ *
+ * The verifier follows loops also as a processor that mispredicts their end would, for those
+ * without CAP_PERFMON: even one with three turns takes it seconds.
+ */
+static int find_loop(struct scan *s)
+{
+	enum { NEW, ON_THE_WAY, DONE };
+	uint8_t state[VK_PROGRAM_INSNS] = {NEW};
+	uint32_t way[2 * VK_PROGRAM_INSNS + 1], next[2];
+	size_t n = 0;
+
+	way[n++] = 0;
+	while (n) {
+		uint32_t at = way[n - 1];
+		size_t edges;
+
+		if (state[at] != NEW) {
+			state[at] = DONE;
+			n--;
+			continue;
+		}
+		state[at] = ON_THE_WAY;
+		edges = next_of(s, at, next);
+		for (size_t i = 0; i < edges; i++) {
+			if (state[next[i]] == ON_THE_WAY) {
+				s->at = at;
+				refuse_insn(s, "a loop");
+				vk_error_advise(s->e, "let the compiler unroll it: #pragma clang "
+						      "loop unroll(full)");
+				return -EINVAL;
+			}
+			if (state[next[i]] == NEW)
+				way[n++] = next[i];
+		}
+	}
+	return 0;
+}
+
 static int scan_function(struct scan *s)
 {
 	uint8_t last;
@@ -414,7 +467,7 @@ static int scan_function(struct scan *s)
 	if ((last != INSN_EXIT && last != INSN_JA) ||
 	    (s->at && s->insns[s->at - 1].code == INSN_LD_IMM64))
 		return refuse_insn(s, "the function runs on into the next one");
-	return 0;
+	return find_loop(s);
 }
 
 /* Functions that call each other in a circle would need a stack without end. */

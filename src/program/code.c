@@ -39,6 +39,39 @@ void vk_linked_reset(struct vk_linked *p)
 			memset(p->helpers[i]->at, 0, sizeof(p->helpers[i]->at));
 }
 
+/*
+ * What an unprivileged verifier is shown in the place of a function of ours: as much stack, at least
+ * as much to go through, and any number as its result.
+ */
+static int place_stub(struct vk_code *c)
+{
+	const struct bpf_insn head = {
+		.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -VK_BUILTIN_STACK};
+	const struct bpf_insn filler = {.code = BPF_ALU64 | BPF_MOV | BPF_K};
+	const struct bpf_insn tail[] = {{.code = INSN_CALL, .imm = BPF_FUNC_ktime_get_ns},
+					{.code = BPF_JMP | BPF_EXIT}};
+	int r = vk_code_add(c, &head, 1);
+
+	for (int i = 0; r == 0 && i < VK_BUILTIN_STEPS; i++)
+		r = vk_code_add(c, &filler, 1);
+	return r < 0 ? r : vk_code_add(c, tail, 2);
+}
+
+static int place_builtin(struct vk_code *c, int32_t which, uint32_t *ret_at, struct vk_error *e)
+{
+	uint32_t at = (uint32_t)c->n;
+
+	if (!c->builtins[which] && !c->dry)
+		return vk_error_set(e, EPROTO, "the carrier has no function %d", which);
+	if (!c->builtins[which]) {
+		if (place_stub(c) < 0)
+			return vk_error_set(e, ENOMEM, "no memory");
+		c->builtins[which] = at + 1;
+	}
+	*ret_at = c->builtins[which] - 1;
+	return 0;
+}
+
 /* Recursion ends: vk_program_check() has refused circles, and helpers import nothing. */
 static int place_call(struct vk_code *c, struct vk_linked *p, size_t at, struct vk_error *e)
 {
@@ -48,6 +81,8 @@ static int place_call(struct vk_code *c, struct vk_linked *p, size_t at, struct 
 
 	if (insn.src_reg == VK_CALL_FUNCTION) {
 		r = vk_code_place(c, p, (uint32_t)insn.imm, &target, e);
+	} else if (insn.src_reg == VK_CALL_BUILTIN) {
+		r = place_builtin(c, insn.imm, &target, e);
 	} else if (p->helpers[insn.imm]) {
 		r = vk_code_place(c, p->helpers[insn.imm], p->exported[insn.imm], &target, e);
 	} else {

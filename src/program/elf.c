@@ -405,6 +405,11 @@ static int relocate_call(struct flatten *f, struct bpf_insn *insn, const GElf_Sy
 	int fn;
 
 	if (sym->st_shndx == SHN_UNDEF) {
+		if (strcmp(name, "vk_ancestor") == 0) {
+			insn->src_reg = VK_CALL_BUILTIN;
+			insn->imm = VK_BUILTIN_ancestor;
+			return 0;
+		}
 		for (size_t i = 0; i < f->n_imports; i++)
 			if (strcmp(f->imports[i].name, name) == 0) {
 				insn->src_reg = VK_CALL_IMPORT;

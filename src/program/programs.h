@@ -57,11 +57,15 @@ bool vk_program_name_ok(const char *name, size_t room);
 
 /**
  * struct vk_code - instructions being put together
+ * @builtins: where functions of ours are, plus one; 0: not there
+ * @dry:      in their place is code that looks alike to the verifier, once it is called
  */
 struct vk_code {
 	struct bpf_insn *insns;
 	size_t n;
 	size_t room;
+	uint32_t builtins[VK_BUILTIN_COUNT];
+	bool dry;
 };
 void vk_code_free(struct vk_code *c);
 int vk_code_add(struct vk_code *c, const struct bpf_insn *insns, size_t n);
@@ -97,10 +101,12 @@ int vk_code_place(struct vk_code *c, struct vk_linked *p, uint32_t fn, uint32_t 
  *	call reporter		(event, result, program) -> what the hook returns
  *
  * is replaced by a call of each program, and of the reporter when one denies. The constant of the
- * second is replaced by VK_WANT_* bits.
+ * second is replaced by VK_WANT_* bits. Before a call of each function that programs may call is
+ * the third, plus its number.
  */
 #define VK_MARK_CHAIN 0x766b6368u
 #define VK_MARK_WANTS 0x766b7774u
+#define VK_MARK_BUILTIN 0x766b6600u
 #define VK_CHAIN_MAX 64 /* programs of one hook, those of the instances above included */
 
 /**

@@ -85,6 +85,19 @@ static void adjust(struct bpf_insn *insn, const struct stretch *s, int64_t i)
 	}
 }
 
+/* Where the carrier has the functions that programs may call. */
+static void find_builtins(struct vk_code *code, const struct bpf_insn *carrier, size_t n,
+			  const struct stretch *s)
+{
+	for (uint32_t which = 0; which < VK_BUILTIN_COUNT; which++)
+		for (size_t i = 0; i + 3 <= n; i++)
+			if (is_mark(&carrier[i], VK_MARK_BUILTIN + which) &&
+			    carrier[i + 2].code == INSN_CALL &&
+			    carrier[i + 2].src_reg == BPF_PSEUDO_CALL)
+				code->builtins[which] =
+					(uint32_t)moved(s, (int64_t)i + 3 + carrier[i + 2].imm) + 1;
+}
+
 #define PER_PROGRAM 8 /* instructions of the chain for each program */
 #define FIRST 4
 
@@ -162,6 +175,7 @@ int vk_splice(const struct bpf_insn *carrier, size_t n_carrier, const struct vk_
 			i++;
 	}
 	reporter = (int64_t)s.at + 5 + carrier[s.at + 4].imm;
+	find_builtins(ret, carrier, n_carrier, &s);
 	return append_programs(ret, s.at, chain, n_chain, moved(&s, reporter), e);
 }
 
@@ -187,6 +201,7 @@ int vk_dry_code(struct vk_linked *p, uint32_t function, int event_fd, struct vk_
 	int r;
 
 	vk_linked_reset(p);
+	ret->dry = true;
 	r = vk_code_add(ret, head, sizeof(head) / sizeof(head[0]));
 	if (r < 0)
 		return vk_error_set(e, ENOMEM, "no memory");

@@ -28,7 +28,7 @@ static void lay_out(struct vk_program_image *img)
 
 		/* Helpers that it imports are not there. */
 		require(r == 0 || img->imports.count);
-		require(code.n <= img->insns.count + 6);
+		require(code.n <= img->insns.count + 9 + VK_BUILTIN_STEPS);
 		vk_code_free(&code);
 	}
 }

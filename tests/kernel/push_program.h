@@ -5,6 +5,7 @@
 
 #include "../unit/program_images.h"
 #include "live.h"
+#include "program_ops.h"
 
 /* "return @result" at @hook; named @name. */
 static inline struct vk_program_image *image_returning(const char *name, unsigned int hook,
@@ -26,5 +27,20 @@ void push_example(const char *name);
 struct vk_program_image *read_object(const char *relative, const char *name);
 void push_object(const char *relative, const char *name);
 void pop_program(const char *name);
+
+/* The files that operations are about. */
+void prepare_ops(void);
+/* The result of the operation for a new member; in a child, so that what it does to itself does not
+ * stay. */
+int as_member(const struct program_op *op);
+
+/* The number of a map of a program, by its name. */
+uint32_t map_of(uint32_t id, const char *name);
+/* The contents of its map "bss", and the map's number. */
+uint32_t read_bss(uint32_t id, void *value);
+/* The row and the number of the instance's last program; @ret_id may be NULL. */
+struct vk_program_row program_row(uint32_t *ret_id);
+/* Of a helper; number 0: there is none. */
+struct vk_program_row helper_row(const char *name, uint32_t *ret_id);
 
 #endif

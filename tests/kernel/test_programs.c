@@ -16,82 +16,9 @@
 
 #define NOTHING "files: {default: allow}"
 
-/* In a member's child, so that nothing that it does to itself stays. */
-struct attempt {
-	const struct program_op *op;
-	int result;
-};
-
-static struct attempt *shared;
-
-static void try_op(void *arg)
-{
-	struct attempt *a = arg;
-
-	a->result = a->op->run();
-}
-
-/* The result of the operation for a new member. */
-static int as_member(const struct program_op *op)
-{
-	if (!shared)
-		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	shared->op = op;
-	shared->result = -1;
-	live_run(try_op, shared);
-	return shared->result;
-}
-
 static int open_as_member(void)
 {
 	return as_member(&program_ops[0]);
-}
-
-static void prepare_ops(void)
-{
-	live_file(LIVE_DIR "/ops/file", "text");
-	live_dir(LIVE_DIR "/mnt");
-}
-
-/* The number of the map "bss" of the program, and its contents. */
-static uint32_t read_bss(uint32_t id, void *value)
-{
-	struct vk_program_image *img = NULL;
-	struct vk_error e = {0};
-	uint32_t zero = 0, map = 0;
-
-	if (!live_ok(vk_program_image_of(live.eng, id, &img, &e), &e))
-		tap_abort();
-	while (map < img->maps.count && strcmp(vk_program_maps(img)[map].name, "bss") != 0)
-		map++;
-	free(img);
-	live_ok(vk_program_map_get(live.eng, id, map, &zero, value, &e), &e);
-	return map;
-}
-
-static int one_id(const struct vk_program_info *info, void *data)
-{
-	*(uint32_t *)data = info->id;
-	return 0;
-}
-
-static struct vk_program_row row_of(uint32_t *ret_id);
-static int one_row(const struct vk_program_info *info, void *data)
-{
-	*(struct vk_program_row *)data = info->row;
-	return 0;
-}
-
-static struct vk_program_row row_of(uint32_t *ret_id)
-{
-	struct vk_program_row row = {0};
-	struct vk_error e = {0};
-
-	live_ok(vk_program_list(live.eng, live.name, 0, one_row, &row, &e), &e);
-	if (ret_id)
-		vk_program_list(live.eng, live.name, 0, one_id, ret_id, &e);
-	return row;
 }
 
 LIVE_TEST_WITHIN(one_program_denies, 120)
@@ -103,7 +30,7 @@ LIVE_TEST_WITHIN(one_program_denies, 120)
 	CHECK_EQ(open_as_member(), EDQUOT);
 	/* Whoever is no member is not asked. */
 	CHECK_EQ(live_open(LIVE_DIR "/ops/file", O_RDONLY), 0);
-	CHECK_EQ(row_of(NULL).denied, 1);
+	CHECK_EQ(program_row(NULL).denied, 1);
 	pop_program("p");
 	CHECK_EQ(open_as_member(), 0);
 }
@@ -133,19 +60,19 @@ LIVE_TEST_WITHIN(every_hook, 300)
 	prepare_ops();
 	live_policy(NOTHING);
 	push_object("every_hook.bpf.o", "every");
-	row_of(&id);
+	program_row(&id);
 	for (size_t i = 0; i < n_program_ops; i++) {
 		const struct program_op *op = &program_ops[i];
 		const char *name = vk_program_hook_name(op->hook);
 		struct every_hook *v = calloc(1, 4096);
-		uint64_t before = row_of(NULL).denied;
+		uint64_t before = program_row(NULL).denied;
 		int r;
 
 		set_which(id, op->hook);
 		r = as_member(op);
 		if (r != EDQUOT && r != VK_UNSEEN)
 			FAIL("%s: %d, not denied", name, r);
-		if (row_of(NULL).denied == before)
+		if (program_row(NULL).denied == before)
 			FAIL("%s: no denial was counted", name);
 		set_which(id, 0);
 		r = as_member(op);
@@ -294,66 +221,6 @@ LIVE_TEST_WITHIN(instances_below, 200)
 	live.id = id;
 	CHECK_EQ(open_as_member(), 0);
 	live_ok(vk_instance_remove(live.eng, below, true, &e), &e);
-}
-
-/* ---- dynamic helpers ---- */
-
-static int open_thrice(void)
-{
-	int r = 0;
-
-	for (int i = 0; i < 3 && !r; i++)
-		r = program_ops[0].run();
-	return r;
-}
-
-static int add_helper(const char *name)
-{
-	struct vk_program_image *img;
-	struct vk_error e = {0};
-	char relative[128];
-	uint32_t id;
-	int r;
-
-	snprintf(relative, sizeof(relative), "../../examples/helpers/%s.bpf.o", name);
-	img = read_object(relative, name);
-	r = vk_helper_add(live.eng, img, img->size, &id, &e);
-	free(img);
-	return r;
-}
-
-LIVE_TEST_WITHIN(helpers, 200)
-{
-	static const struct program_op thrice = {0, open_thrice};
-	struct vk_program_import *import;
-	struct vk_program_image *img;
-	struct vk_error e = {0};
-
-	prepare_ops();
-	live_policy(NOTHING);
-	/* Not there; of another type; of another hash. */
-	CHECK_EQ(push_image(read_object("calls_helper.bpf.o", "p"), 0), -ENOENT);
-	CHECK_EQ(add_helper("count"), 0);
-	CHECK_EQ(add_helper("count"), -EEXIST);
-	CHECK_EQ(add_helper("rate_limit"), 0);
-	img = read_object("calls_helper.bpf.o", "p");
-	import = (void *)((uint8_t *)img + img->imports.offset);
-	strcpy(import->type, "long(__u32 key)");
-	CHECK_EQ(push_image(img, 0), -EINVAL);
-	img = read_object("calls_helper.bpf.o", "p");
-	import = (void *)((uint8_t *)img + img->imports.offset);
-	import->pinned = 1;
-	CHECK_EQ(push_image(img, 0), -EPERM);
-
-	CHECK_EQ(push_image(read_object("calls_helper.bpf.o", "p"), 0), 0);
-	CHECK_EQ(as_member(&thrice), EDQUOT);
-	/* In use, and not. */
-	CHECK_EQ(vk_helper_remove(live.eng, "count", &e), -EBUSY);
-	e = (struct vk_error){0};
-	CHECK_EQ(vk_helper_remove(live.eng, "rate_limit", &e), 0);
-	pop_program("p");
-	CHECK_EQ(as_member(&thrice), 0);
-	CHECK_EQ(vk_helper_remove(live.eng, "count", &e), 0);
 }
 
 /* ---- the examples ---- */

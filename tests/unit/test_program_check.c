@@ -331,6 +331,11 @@ TEST(loops)
 	check_refused(IMAGE(SET(0, 0), JUMP(-1)), EINVAL, "function main, instruction 1: a loop");
 	check_refused(IMAGE(SET(1, 5), ADD(1, -1), JNE(1, 0, -2), ALLOW), EINVAL, "a loop");
 	check_refused(IMAGE(LOAD(1, 1, 80), ADD(1, 1), JNE(1, 0, -2), ALLOW), EINVAL, "a loop");
+	/* By two jumps, of which each alone is none. */
+	check_refused(IMAGE(SET(0, 0), JUMP(2), JEQ(0, 1, 1), EXIT, JUMP(-3), EXIT), EINVAL,
+		      "a loop");
+	/* Backwards to a shared end. */
+	check_taken(IMAGE(JUMP(2), SET(0, 0), EXIT, JNE(1, 0, -3), JUMP(-4)));
 }
 
 TEST(jump_into_a_constant)
