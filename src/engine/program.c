@@ -360,12 +360,16 @@ static void announce_paths(struct change *c, uint32_t vki)
 }
 
 /* Stores what plan() loaded. Only the kernel's lack of memory can make it fail, half-way and
- * closed: what cannot be stored keeps what was there. */
-static int commit(struct change *c, uint32_t vki, struct vk_error *e)
+ * closed: what cannot be stored keeps what was there, and @torn says so. */
+static int commit(struct change *c, uint32_t vki, bool *torn, struct vk_error *e)
 {
 	struct vk_engine *eng = c->eng;
 	bool paths;
 
+	*torn = true;
+	/* First of all, so that what is in a slot has an owner, whoever is killed. */
+	for (size_t i = 0; i < c->n_plans; i++)
+		eng->rows[c->plans[i].vki].program_slot = c->plans[i].slot;
 	announce_paths(c, vki);
 	for (size_t i = 0; i < c->n_plans; i++)
 		for (unsigned int hook = 1; hook < VK_HOOK_COUNT; hook++)
@@ -397,17 +401,17 @@ static int commit(struct change *c, uint32_t vki, struct vk_error *e)
 		uint32_t slot = eng->rows[id].program_slot;
 
 		if (p) {
-			eng->rows[id].program_slot = p->slot;
 			forget_slot(eng, p->slot, p->hooks);
 		} else if (slot && !has_programs(eng, id)) {
 			forget_slot(eng, slot, 0);
 			eng->rows[id].program_slot = 0;
 		}
 	}
+	*torn = false;
 	return 0;
 }
 
-int vk_programs_apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e)
+int vk_programs_apply(struct vk_engine *eng, uint32_t vki, bool *torn, struct vk_error *e)
 {
 	vk_cleanup(change_freep) struct change *c = calloc(1, sizeof(*c));
 	int r;
@@ -416,7 +420,7 @@ int vk_programs_apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e)
 		return vk_error_set(e, ENOMEM, "no memory");
 	c->eng = eng;
 	r = plan(c, vki, e);
-	return r < 0 ? r : commit(c, vki, e);
+	return r < 0 ? r : commit(c, vki, torn, e);
 }
 
 void vk_programs_inherit(struct vk_engine *eng, uint32_t id)
@@ -440,5 +444,5 @@ void vk_programs_drop(struct vk_engine *eng, uint32_t vki)
 	}
 	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
 		if (vk_program_is_of(&eng->programs[id], vki))
-			vk_stored_remove(eng, id);
+			vk_program_forget(eng, vki, id);
 }

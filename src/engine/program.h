@@ -41,8 +41,9 @@ bool vk_program_is_of(const struct vk_program_row *row, uint32_t vki);
 size_t vk_programs_own(struct vk_engine *eng, uint32_t vki, uint32_t *ids, size_t n, size_t room);
 /* All programs that bind @vki, outermost instance first; room for VK_PROGRAMS_BINDING. */
 size_t vk_programs_binding(struct vk_engine *eng, uint32_t vki, uint32_t *ids);
-/* Puts in force in @vki and below it what the rows say. */
-int vk_programs_apply(struct vk_engine *eng, uint32_t vki, struct vk_error *e);
+/* Puts in force in @vki and below it what the rows say. @torn: on failure, whether some of it is
+ * in force; untouched if nothing is. */
+int vk_programs_apply(struct vk_engine *eng, uint32_t vki, bool *torn, struct vk_error *e);
 /* Whether @vki is @above or below it. */
 bool vk_instance_is_within(struct vk_engine *eng, uint32_t vki, uint32_t above);
 
@@ -107,6 +108,11 @@ void vk_pushed_free(struct vk_pushed *p);
 /* What loading it again takes of the verifier, at most. */
 uint32_t vk_pushed_steps(const struct vk_pushed *p);
 int vk_program_take_out(struct vk_engine *eng, uint32_t vki, uint32_t id, struct vk_error *e);
+/* Removes what is in force nowhere: a helper (@vki 0), or a program of an instance that ends. */
+void vk_program_forget(struct vk_engine *eng, uint32_t vki, uint32_t id);
+
+/* The program of that name that this member pushed; 0: there is none, or it is another's. */
+uint32_t vk_program_own(struct vk_engine *eng, uint32_t vki, uint32_t uid, const char *name);
 
 /* Descriptor of a pinned map, by its number. */
 int vk_program_open_map(uint32_t id, uint32_t index);

@@ -2,9 +2,9 @@
 /*
  * program_push.c - policy programs and dynamic helpers: pushed, popped, switched.
  *
- * A change is in force when program.c has stored it. Until then row 0 of vk_programs, which is no
- * program, says what is being changed, so that whoever opens the engine after one who was killed
- * half-way finishes it, or takes it back.
+ * A change is in force when program.c has stored it. From before anything of it is made until it is
+ * done, row 0 of vk_programs, which is no program, says what is being changed, so that whoever
+ * opens the engine after one who was killed half-way finishes it, or takes it back.
  */
 #include <string.h>
 #include <time.h>
@@ -17,48 +17,98 @@
 
 /* ---- changes ---- */
 
-/* @new and @old: programs, 0: none. */
+/**
+ * struct note - a change under way
+ * @vki: instance; 0: of dynamic helpers
+ * @new: program or helper that is made, then put in force; 0: none
+ * @old: that is taken out; 0: none
+ */
+struct note {
+	uint32_t vki;
+	uint32_t new;
+	uint32_t old;
+};
+#define NOTED (1ull << 63)
+
+/* One word, as it must be there as a whole or not at all. */
+static void write_note(struct vk_engine *eng, uint64_t word)
+{
+	__atomic_store_n(&eng->programs[0].order, word, __ATOMIC_SEQ_CST);
+}
+
+static void note(struct vk_engine *eng, uint32_t vki, uint32_t new, uint32_t old)
+{
+	_Static_assert(VK_PROGRAM_ROWS <= 0x10000 && VK_INSTANCES < NOTED >> 32, "fits the word");
+	write_note(eng, NOTED | (uint64_t)vki << 32 | new << 16 | old);
+}
+
+static void note_done(struct vk_engine *eng)
+{
+	write_note(eng, 0);
+}
+
+static bool read_note(struct vk_engine *eng, struct note *ret)
+{
+	uint64_t word = __atomic_load_n(&eng->programs[0].order, __ATOMIC_SEQ_CST);
+
+	*ret = (struct note){
+		.vki = word >> 32 & 0x7fffffff, .new = word >> 16 & 0xffff, .old = word & 0xffff};
+	return word & NOTED;
+}
+
+/* @new and @old: programs, 0: none. On failure what was there before is in force. */
 static int change(struct vk_engine *eng, uint32_t vki, uint32_t new, uint32_t old,
 		  struct vk_error *e)
 {
-	struct vk_program_row *note = &eng->programs[0];
+	struct vk_error ignored = {0};
+	bool torn = false;
 	int r;
 
-	note->vki = vki;
-	note->helpers[0] = (uint16_t) new;
-	note->helpers[1] = (uint16_t)old;
-	__atomic_store_n(&note->flags, VK_P_USED, __ATOMIC_SEQ_CST);
+	note(eng, vki, new, old);
 	if (old)
 		eng->programs[old].flags &= ~(uint32_t)VK_P_USED;
-	r = vk_programs_apply(eng, vki, e);
+	r = vk_programs_apply(eng, vki, &torn, e);
 	if (r < 0 && old)
 		eng->programs[old].flags |= VK_P_USED;
 	if (r < 0 && new)
 		vk_stored_remove(eng, new);
 	if (r == 0 && old)
 		vk_stored_remove(eng, old);
-	__atomic_store_n(&note->flags, 0, __ATOMIC_SEQ_CST);
+	if (torn) {
+		note(eng, vki, 0, 0);
+		vk_programs_apply(eng, vki, &torn, &ignored);
+	}
+	note_done(eng);
 	return r;
 }
 
 int vk_programs_repair(struct vk_engine *eng, struct vk_error *e)
 {
-	const struct vk_program_row *note = &eng->programs[0];
 	struct vk_error why = {0};
-	uint32_t new = note->helpers[0], old = note->helpers[1];
-	int r;
+	struct note n;
 
-	if (!(note->flags & VK_P_USED))
+	if (!read_note(eng, &n))
 		return 0;
-	if (note->vki >= VK_INSTANCES || new >= VK_PROGRAM_ROWS || old >= VK_PROGRAM_ROWS)
+	if (n.vki >= VK_INSTANCES || n.new >= VK_PROGRAM_ROWS || n.old >= VK_PROGRAM_ROWS)
 		return vk_error_set(e, EBADMSG, "the rows of programs are damaged");
-	if (!eng->rows[note->vki].used) {
-		eng->programs[0].flags = 0;
+	if (!n.vki || !eng->rows[n.vki].used) {
+		/* A helper is there once it is made; of an instance that is gone nothing is. */
+		if (n.new && (n.vki || !(eng->programs[n.new].flags & VK_P_USED)))
+			vk_stored_remove(eng, n.new);
+		if (n.old)
+			vk_stored_remove(eng, n.old);
+		note_done(eng);
 		return 0;
 	}
-	r = change(eng, note->vki, new, old, &why);
+	if (n.new && !(eng->programs[n.new].flags & VK_P_USED)) {
+		/* Still being made, or taken back: then the old one is in use. */
+		vk_stored_remove(eng, n.new);
+		return change(eng, n.vki, 0, 0, e);
+	}
+	if (change(eng, n.vki, n.new, n.old, &why) == 0)
+		return 0;
 	/* It could not be finished: what was there before is what has to be in force. */
-	return r < 0 ? change(eng, note->vki, 0, 0, e) : 0;
+	return change(eng, n.vki, 0, 0, e);
 }
 
 /* ---- push, pop ---- */
@@ -118,15 +168,18 @@ uint32_t vk_pushed_steps(const struct vk_pushed *p)
 	return p->dry.insns + p->linked.img->insns.count * p->linked.img->entries.count;
 }
 
+/* Leaves the note of it, unless it fails. @old: that it will take the place of. */
 static int add_row(struct vk_engine *eng, const struct vk_pushed *p, uint32_t vki, uint32_t flags,
-		   uint32_t uid, uint64_t order, uint32_t *ret_id, struct vk_error *e)
+		   uint32_t uid, uint64_t order, uint32_t old, uint32_t *ret_id, struct vk_error *e)
 {
 	uint32_t id = vk_program_free_id(eng);
 	struct vk_program_row *row = &eng->programs[id];
+	int r;
 
 	if (!id)
 		return vk_error_set(e, ENOSPC, "this host has %d programs, and no more can be",
 				    VK_PROGRAM_ROWS - 1);
+	note(eng, vki, id, old);
 	memset(row, 0, sizeof(*row));
 	row->vki = vki;
 	row->order = order;
@@ -136,7 +189,10 @@ static int add_row(struct vk_engine *eng, const struct vk_pushed *p, uint32_t vk
 	memcpy(row->helpers, p->helper_ids, sizeof(row->helpers));
 	row->flags = flags;
 	*ret_id = id;
-	return vk_stored_put(eng, id, &p->linked, e);
+	r = vk_stored_put(eng, id, &p->linked, e);
+	if (r < 0)
+		note_done(eng);
+	return r;
 }
 
 static uint64_t now_ns(void)
@@ -167,8 +223,8 @@ int vk_pushed_commit(struct vk_engine *eng, const struct vk_pushed *p, uint32_t 
 	if (!old)
 		r = check_quota(eng, vki, p->linked.img, e);
 	if (r == 0)
-		r = add_row(eng, p, vki, flags, uid, old ? eng->programs[old].order : now_ns(), &id,
-			    e);
+		r = add_row(eng, p, vki, flags, uid, old ? eng->programs[old].order : now_ns(), old,
+			    &id, e);
 	if (r == 0)
 		r = change(eng, vki, id, old, e);
 	if (r < 0)
@@ -247,11 +303,19 @@ int vk_program_set_audit(struct vk_engine *eng, const char *instance, const char
 	if (r < 0)
 		return r;
 	before = eng->programs[id].flags;
+	note(eng, vki, 0, 0);
 	eng->programs[id].flags = audit ? before | VK_P_AUDIT : before & ~(uint32_t)VK_P_AUDIT;
 	r = change(eng, vki, 0, 0, e);
 	if (r < 0)
 		eng->programs[id].flags = before;
 	return r;
+}
+
+void vk_program_forget(struct vk_engine *eng, uint32_t vki, uint32_t id)
+{
+	note(eng, vki, 0, id);
+	vk_stored_remove(eng, id);
+	note_done(eng);
 }
 
 /* ---- dynamic helpers ---- */
@@ -278,7 +342,9 @@ int vk_helper_add(struct vk_engine *eng, const void *image, size_t size, uint32_
 		vk_error_advise(e, "remove it first: \"vkernel helper rm %s\"", p.linked.img->name);
 		return -EEXIST;
 	}
-	return add_row(eng, &p, 0, VK_P_HELPER, 0, now_ns(), ret_id, e);
+	r = add_row(eng, &p, 0, VK_P_HELPER, 0, now_ns(), 0, ret_id, e);
+	note_done(eng);
+	return r;
 }
 
 int vk_helper_remove(struct vk_engine *eng, const char *name, struct vk_error *e)
@@ -300,6 +366,6 @@ int vk_helper_remove(struct vk_engine *eng, const char *name, struct vk_error *e
 				vk_error_advise(e, "pop the program first");
 				return -EBUSY;
 			}
-	vk_stored_remove(eng, helper);
+	vk_program_forget(eng, 0, helper);
 	return 0;
 }

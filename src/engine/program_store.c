@@ -23,6 +23,12 @@ static void image_path(char *buf, size_t len, uint32_t id)
 	snprintf(buf, len, IMAGE_DIR "/%u", id);
 }
 
+/* While it is written. */
+static void temp_path(char *buf, size_t len, uint32_t id)
+{
+	snprintf(buf, len, IMAGE_DIR "/%u.new", id);
+}
+
 static void map_path(char *buf, size_t len, uint32_t id, uint32_t index)
 {
 	snprintf(buf, len, VK_PIN_ROOT "/programs/%u_%u", id, index);
@@ -199,7 +205,7 @@ static int write_image(uint32_t id, const struct vk_program_image *img, struct v
 
 	mkdir(IMAGE_DIR, 0700);
 	image_path(path, sizeof(path), id);
-	snprintf(temp, sizeof(temp), "%s.new", path);
+	temp_path(temp, sizeof(temp), id);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || write(fd, img, img->size) != (ssize_t)img->size || rename(temp, path) < 0) {
 		int code = errno ? errno : ENOSPC;
@@ -244,7 +250,10 @@ void vk_stored_remove(struct vk_engine *eng, uint32_t id)
 {
 	char path[96];
 
+	eng->programs[id].flags &= ~(uint32_t)VK_P_USED;
 	image_path(path, sizeof(path), id);
+	unlink(path);
+	temp_path(path, sizeof(path), id);
 	unlink(path);
 	for (uint32_t i = 0; i < VK_PROGRAM_MAPS; i++) {
 		map_path(path, sizeof(path), id, i);
