@@ -4,6 +4,7 @@
  *
  *	vkerneld.c	accepts, counts, and starts one process for each connection
  *	serve.c		one connection: who is it, what may it, do it
+ *	maps.c		maps of programs
  *	sandbox.c	a process without any privilege, which parses and compiles
  *	harden.c	what vkerneld gives up when it starts
  */
@@ -40,6 +41,17 @@ void serve(struct peer *p);
 
 struct vk_plan;
 struct vk_engine;
+struct vk_map_call;
+struct vk_program_request;
+
+/* Opens the engine, and says in which instance the caller is now: it may have gone further down
+ * since it connected. */
+int open_for(const struct peer *p, unsigned int flags, struct vk_program_request *q,
+	     struct vk_engine **ret, struct vk_error *e);
+/* MAPS and MAP_*. Return: bytes in @data, which has room for VK_BROKER_DATA_MAX. */
+int serve_map(const struct peer *p, uid_t uid, const char *target, uint16_t op,
+	      const struct vk_map_call *c, void *data, struct vk_error *e);
+
 /**
  * struct compiled - what the sandbox left
  * @data: images, as vk_plan_take() wants them

@@ -70,6 +70,15 @@ static int send_call(int fd, const struct vk_ask *q, uint64_t number, struct vk_
 	return 0;
 }
 
+/* The answer, and what follows it. More than there is room for makes its lengths wrong. */
+static ssize_t receive_answer(int fd, const struct vk_ask *q, struct vk_answer *ret)
+{
+	struct iovec iov[] = {{ret, sizeof(*ret)}, {q->data, q->room}};
+	struct msghdr h = {.msg_iov = iov, .msg_iovlen = q->data ? 2 : 1};
+
+	return recvmsg(fd, &h, 0);
+}
+
 static int ask_once(const struct vk_ask *q, struct vk_answer *ret, struct vk_error *e)
 {
 	_cleanup_close_ int fd = open_connection(e);
@@ -88,7 +97,7 @@ static int ask_once(const struct vk_ask *q, struct vk_answer *ret, struct vk_err
 		r = send_call(fd, q, number, e);
 	if (r < 0)
 		return r;
-	n = recv(fd, ret, sizeof(*ret), 0);
+	n = receive_answer(fd, q, ret);
 	if (n <= 0)
 		return vk_error_set(e, EAGAIN, "vkerneld has ended before it answered");
 	r = vk_answer_check(ret, (size_t)n, q->op, e);

@@ -10,6 +10,8 @@
  * @op, @flags, @name, @text, @text_len: see proto.h
  * @pidfd:  to be passed, or -1
  * @patience_s: how long to try again when there are too many calls at once
+ * @data:   where what follows the answer goes; its length is in the answer
+ * @room:   and how much may
  */
 struct vk_ask {
 	uint16_t op;
@@ -19,6 +21,8 @@ struct vk_ask {
 	size_t text_len;
 	int pidfd;
 	unsigned int patience_s;
+	void *data;
+	size_t room;
 };
 
 /* Return: the status of the answer, with @e filled when it is no success; -ENOENT, -ECONNREFUSED:

@@ -35,6 +35,9 @@ static bool name_ok(const char *name, size_t size, size_t most)
  * @name:      length of the name
  * @flags:     enum vk_broker_flag
  * @name_text: what follows is a name
+ * @map:       what follows is a struct vk_map_call,
+ * @key:       and its key; may be left out only by DUMP,
+ * @value:     and its value
  */
 struct op {
 	uint16_t op;
@@ -43,7 +46,17 @@ struct op {
 	size_t name;
 	uint32_t flags;
 	bool name_text;
+	bool map;
+	bool key;
+	bool value;
 };
+
+#define MAP_OP(op_, ...)                                                                           \
+	{                                                                                          \
+		.op = (op_),                                                                       \
+		.text = sizeof(struct vk_map_call) + VK_BROKER_KEY_MAX + VK_BROKER_VALUE_MAX,      \
+		.needed = true, .name = 64, .map = true, ##__VA_ARGS__                             \
+	}
 
 static const struct op ops[] = {
 	{.op = VK_BROKER_LIST, .name = 64},
@@ -61,6 +74,11 @@ static const struct op ops[] = {
 	 .name = 64,
 	 .flags = VK_BROKER_AUDIT | VK_BROKER_REPLACE},
 	{.op = VK_BROKER_PROGRAM_POP, .text = 31, .name = 64, .name_text = true},
+	MAP_OP(VK_BROKER_MAPS),
+	MAP_OP(VK_BROKER_MAP_GET, .key = true),
+	MAP_OP(VK_BROKER_MAP_DUMP, .key = true),
+	MAP_OP(VK_BROKER_MAP_SET, .key = true, .value = true),
+	MAP_OP(VK_BROKER_MAP_DELETE, .key = true),
 };
 
 static const struct op *find_op(uint16_t op)
@@ -71,12 +89,40 @@ static const struct op *find_op(uint16_t op)
 	return NULL;
 }
 
+bool vk_op_is_map(uint16_t op)
+{
+	const struct op *known = find_op(op);
+
+	return known && known->map;
+}
+
 static int too_long(const struct op *op, struct vk_error *e)
 {
+	if (op->map)
+		return vk_error_set(e, EBADMSG, "the lengths in the message are wrong");
 	return vk_error_set(e, EMSGSIZE,
 			    op->op == VK_BROKER_PROGRAM_PUSH ? "a program has at most %u KiB" :
 							       "a layer has at most %u KiB",
 			    op->text >> 10);
+}
+
+/* The lengths must be those of what follows, and there where the operation has them. */
+static int check_map(const struct vk_call *c, const struct op *op, struct vk_error *e)
+{
+	const struct vk_map_call *m = (const void *)(c + 1);
+
+	if (c->text_len < sizeof(*m) || m->key_len > VK_BROKER_KEY_MAX ||
+	    m->value_len > VK_BROKER_VALUE_MAX ||
+	    c->text_len != sizeof(*m) + m->key_len + m->value_len)
+		return vk_error_set(e, EBADMSG, "the lengths in the message are wrong");
+	if (!name_ok(m->program, sizeof(m->program), 31) || !m->program[0] ||
+	    !name_ok(m->map, sizeof(m->map), 15) || !m->map[0] != (op->op == VK_BROKER_MAPS))
+		return vk_error_set(e, EBADMSG, "malformed name of a program or map");
+	if ((m->key_len && !op->key) || (m->value_len && !op->value) ||
+	    (op->key && !m->key_len && op->op != VK_BROKER_MAP_DUMP) ||
+	    (op->value && !m->value_len))
+		return vk_error_set(e, EBADMSG, "a key or value too much, or too little");
+	return 0;
 }
 
 static int check_op(const struct vk_call *c, const struct op *op, struct vk_error *e)
@@ -94,7 +140,7 @@ static int check_op(const struct vk_call *c, const struct op *op, struct vk_erro
 	for (uint32_t i = 0; op->name_text && i < c->text_len; i++)
 		if (!name_char(text[i]))
 			return vk_error_set(e, EBADMSG, "malformed name of a program");
-	return 0;
+	return op->map ? check_map(c, op, e) : 0;
 }
 
 int vk_call_parse(const void *buf, size_t len, uint64_t number, const struct vk_call **ret,
@@ -147,11 +193,12 @@ int vk_answer_check(const void *buf, size_t len, uint16_t op, struct vk_error *e
 {
 	const struct vk_answer *a = buf;
 
-	if (len != sizeof(*a) || a->magic != VK_BROKER_MAGIC || a->size != sizeof(*a) ||
-	    a->version != VK_BROKER_VERSION || (a->op && a->op != op) || a->status > 0 ||
-	    a->n_pushed > VK_BROKER_LAYERS || a->n_programs > VK_BROKER_PROGRAMS ||
-	    a->name[sizeof(a->name) - 1] || a->message[sizeof(a->message) - 1] ||
-	    a->advice[sizeof(a->advice) - 1])
+	if (len < sizeof(*a) || a->data_len != len - sizeof(*a) || a->zero ||
+	    a->magic != VK_BROKER_MAGIC || a->size != len || a->version != VK_BROKER_VERSION ||
+	    (a->op && a->op != op) || a->status > 0 || a->n_pushed > VK_BROKER_LAYERS ||
+	    a->n_programs > VK_BROKER_PROGRAMS || a->name[sizeof(a->name) - 1] ||
+	    a->message[sizeof(a->message) - 1] || a->advice[sizeof(a->advice) - 1] ||
+	    (a->data_len && !vk_op_is_map(op)))
 		return vk_error_set(e, EBADMSG, "the answer of vkerneld is malformed");
 	for (uint32_t i = 0; i < a->n_programs; i++)
 		if (a->programs[i][sizeof(a->programs[i]) - 1])

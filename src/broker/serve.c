@@ -276,9 +276,8 @@ static int change(const struct peer *p, const struct message *m, const struct vk
 
 /* ---- policy programs ---- */
 
-/* The request of a caller as it is now: it may have gone further down since it connected. */
-static int open_for(const struct peer *p, unsigned int flags, struct vk_program_request *q,
-		    struct vk_engine **ret, struct vk_error *e)
+int open_for(const struct peer *p, unsigned int flags, struct vk_program_request *q,
+	     struct vk_engine **ret, struct vk_error *e)
 {
 	uint32_t top;
 	int r = vk_engine_open(ret, flags, e);
@@ -413,8 +412,9 @@ static int check_caller(const struct peer *p, const struct message *m, uint32_t 
 	return 0;
 }
 
+/* Return: 0; MAP*: bytes in @data. */
 static int handle(const struct peer *p, const struct message *m, uint64_t number,
-		  struct vk_answer *a, uint16_t *ret_op, struct vk_error *e)
+		  struct vk_answer *a, void *data, uint16_t *ret_op, struct vk_error *e)
 {
 	const struct vk_call *c;
 	const char *text;
@@ -434,12 +434,29 @@ static int handle(const struct peer *p, const struct message *m, uint64_t number
 		return look(p, c, a, e);
 	if (c->op == VK_BROKER_PROGRAM_PUSH || c->op == VK_BROKER_PROGRAM_POP)
 		return change_programs(p, m, c, text, top, e);
+	if (vk_op_is_map(c->op))
+		return serve_map(p, m->uid, c->name, c->op, (const void *)text, data, e);
 	return change(p, m, c, text, top, a, e);
+}
+
+static bool answer(int fd, struct vk_answer *said, const void *data, size_t len)
+{
+	struct iovec iov[] = {
+		{said, sizeof(*said)},
+		/* Not written to. */
+		{(void *)(uintptr_t)data, len},
+	};
+	const struct msghdr h = {.msg_iov = iov, .msg_iovlen = 2};
+
+	said->data_len = (uint32_t)len;
+	said->size += (uint32_t)len;
+	return sendmsg(fd, &h, MSG_NOSIGNAL) == (ssize_t)(sizeof(*said) + len);
 }
 
 void serve(struct peer *p)
 {
 	static struct message m; /* too large for a stack */
+	static uint8_t data[VK_BROKER_DATA_MAX];
 	struct vk_hello hello = {
 		.magic = VK_BROKER_MAGIC,
 		.version = VK_BROKER_VERSION,
@@ -456,7 +473,7 @@ void serve(struct peer *p)
 		struct vk_answer a = {0}, said;
 		struct vk_error e = {0};
 		uint16_t op;
-		int r = handle(p, &m, hello.number, &a, &op, &e);
+		int r = handle(p, &m, hello.number, &a, data, &op, &e);
 
 		vk_closep(&m.passed);
 		vk_answer_fill(&said, op, r < 0 ? r : 0, &e);
@@ -465,7 +482,7 @@ void serve(struct peer *p)
 			memcpy(&said.depth, &a.depth,
 			       sizeof(said) - offsetof(struct vk_answer, depth));
 		}
-		if (send(p->fd, &said, sizeof(said), MSG_NOSIGNAL) != sizeof(said))
+		if (!answer(p->fd, &said, data, r > 0 && vk_op_is_map(op) ? (size_t)r : 0))
 			return;
 	}
 }

@@ -231,9 +231,11 @@ struct vk_program_image;
 /* The image of an object file; @name NULL: named after the file. Release with free(). */
 int cli_program_image(const char *path, const char *name, struct vk_program_image **ret,
 		      struct vk_error *e);
-/* A program of an instance by its name. */
+/* A program of an instance by its name; @instance NULL: a helper. */
 int cli_program_find(struct vk_engine *eng, const char *instance, const char *name,
 		     struct vk_program_info *ret, struct vk_error *e);
+/* "lru hash" */
+const char *cli_map_type(uint32_t type);
 /* Prints a table of programs or helpers (VK_P_HELPER), or JSON; returns an exit status. */
 int cli_program_table(const char *header, bool json, const char *instance, uint32_t flags,
 		      void (*fill)(struct cli_table *t, const struct vk_program_info *info));

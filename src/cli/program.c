@@ -201,10 +201,15 @@ int cli_program_find(struct vk_engine *eng, const char *instance, const char *na
 		     struct vk_program_info *ret, struct vk_error *e)
 {
 	struct wanted w = {.name = name};
-	int r = vk_program_list(eng, instance, 0, match, &w, e);
+	int r = vk_program_list(eng, instance, instance ? 0 : VK_P_HELPER, match, &w, e);
 
 	if (r < 0)
 		return r;
+	if (!w.found.id && !instance) {
+		vk_error_set(e, ENOENT, "there is no helper %s", name);
+		vk_error_advise(e, "\"vkernel helper ls\" lists them");
+		return -ENOENT;
+	}
 	if (!w.found.id) {
 		vk_error_set(e, ENOENT, "instance %s has no program %s", instance, name);
 		vk_error_advise(e, "\"vkernel program ls\" lists them");
@@ -214,7 +219,12 @@ int cli_program_find(struct vk_engine *eng, const char *instance, const char *na
 	return 0;
 }
 
-static const char *const map_types[] = {"", "array", "hash", "lru hash"};
+const char *cli_map_type(uint32_t type)
+{
+	static const char *const types[] = {"", "array", "hash", "lru hash"};
+
+	return type < sizeof(types) / sizeof(types[0]) ? types[type] : "";
+}
 
 static void show_text(const struct vk_program_info *info, const struct vk_program_image *img)
 {
@@ -231,7 +241,7 @@ static void show_text(const struct vk_program_info *info, const struct vk_progra
 		const struct vk_program_map *m = &vk_program_maps(img)[i];
 
 		printf("map           %s: %s of %u, keys of %u bytes, values of %u%s\n", m->name,
-		       map_types[m->type], m->max_entries, m->key_size, m->value_size,
+		       cli_map_type(m->type), m->max_entries, m->key_size, m->value_size,
 		       m->flags & VK_MAP_FLAG_READ_ONLY ? ", read-only" : "");
 	}
 	for (uint32_t i = 0; i < img->imports.count; i++)
@@ -248,7 +258,7 @@ static void show_json(const struct vk_program_info *info, const struct vk_progra
 		json_t *map = json_object();
 
 		cli_json_set(map, "name", cli_json_string(m->name));
-		cli_json_set(map, "type", cli_json_string(map_types[m->type]));
+		cli_json_set(map, "type", cli_json_string(cli_map_type(m->type)));
 		cli_json_set(map, "key_size", json_integer(m->key_size));
 		cli_json_set(map, "value_size", json_integer(m->value_size));
 		cli_json_set(map, "max_entries", json_integer(m->max_entries));

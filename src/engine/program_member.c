@@ -83,8 +83,7 @@ static struct usage count(struct vk_engine *eng, uint32_t vki, uint32_t uid)
 	return u;
 }
 
-/* The user's own program of that name; 0: none, or another's. */
-static uint32_t own_program(struct vk_engine *eng, uint32_t vki, uint32_t uid, const char *name)
+uint32_t vk_program_own(struct vk_engine *eng, uint32_t vki, uint32_t uid, const char *name)
 {
 	uint32_t id = vk_program_find(eng, vki, 0, name);
 
@@ -97,7 +96,7 @@ static int permitted(struct vk_engine *eng, const struct vk_program_request *q, 
 {
 	struct vk_push_limits l = vk_push_limits_of(eng, vki);
 	struct usage u = count(eng, vki, q->uid);
-	uint32_t old = own_program(eng, vki, q->uid, img->name);
+	uint32_t old = vk_program_own(eng, vki, q->uid, img->name);
 	uint64_t bytes = vk_program_memory(img);
 
 	if (!l.programs)

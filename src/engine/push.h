@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "model.h"
+#include "vk_program.h"
 
 #define VK_PUSH_TEXT_MAX (64u << 10) /* bytes of a layer */
 #define VK_PUSH_IMAGE_MAX (1u << 20) /* bytes of an image with such a layer */
@@ -81,6 +82,7 @@ int vk_request_commit(struct vk_engine *eng, struct vk_plan *p, uint32_t *ret_id
  * @name:    POP: of the program; "": the one pushed last
  * @audit:   PUSH: its denials are only reported
  * @replace: PUSH: in the place of the user's own of that name
+ * @write:   of maps: they are to be changed
  */
 struct vk_program_request {
 	uint32_t caller;
@@ -89,6 +91,7 @@ struct vk_program_request {
 	const char *name;
 	bool audit;
 	bool replace;
+	bool write;
 };
 
 struct vk_pushed;
@@ -110,6 +113,30 @@ int vk_program_request_push(struct vk_engine *eng, const struct vk_program_reque
 			    const struct vk_pushed *p, struct vk_error *e);
 int vk_program_request_pop(struct vk_engine *eng, const struct vk_program_request *q,
 			   struct vk_error *e);
+
+/**
+ * struct vk_own_map - a map of a program that the member pushed
+ * @fd:  the map; it can be used after the engine is closed, so without its lock
+ */
+struct vk_own_map {
+	int fd;
+	struct vk_program_map map;
+};
+/* The image of the caller's own program @q->name, for its maps. -ENOENT: it has pushed none of
+ * that name; -EPERM: @q->write, and the policies do not let it pop programs. */
+int vk_program_request_maps(struct vk_engine *eng, const struct vk_program_request *q,
+			    struct vk_program_image **ret, uint32_t *ret_id, struct vk_error *e);
+/* One of them; the engine's lock must be held. -EROFS. */
+int vk_program_request_map(struct vk_engine *eng, const struct vk_program_request *q,
+			   const char *name, struct vk_own_map *ret, struct vk_error *e);
+int vk_own_map_get(const struct vk_own_map *m, const void *key, void *ret_value,
+		   struct vk_error *e);
+/* @value NULL: deletes. */
+int vk_own_map_set(const struct vk_own_map *m, const void *key, const void *value,
+		   struct vk_error *e);
+/* Keys and values of the elements that follow the key @after (NULL: from the first one), as many
+ * as fit; returns the bytes used. */
+size_t vk_own_map_dump(const struct vk_own_map *m, const void *after, void *buf, size_t room);
 
 /**
  * struct vk_own - what a member may know of its instance

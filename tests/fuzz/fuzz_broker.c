@@ -18,24 +18,56 @@ static void require(bool holds)
 		abort();
 }
 
+static bool is_name(const char *name, size_t most)
+{
+	size_t len = strnlen(name, most + 1);
+
+	return len <= most && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789._-") == len;
+}
+
+/* What is behind the head of a call about maps is used by these lengths. */
+static void check_map(const struct vk_call *c, const struct vk_map_call *m)
+{
+	require(c->text_len == sizeof(*m) + m->key_len + m->value_len);
+	require(m->key_len <= VK_BROKER_KEY_MAX && m->value_len <= VK_BROKER_VALUE_MAX);
+	require(is_name(m->program, 31) && m->program[0] && is_name(m->map, 15));
+	require(!m->map[0] == (c->op == VK_BROKER_MAPS));
+	require(m->key_len || c->op == VK_BROKER_MAPS || c->op == VK_BROKER_MAP_DUMP);
+	require(!m->value_len == (c->op != VK_BROKER_MAP_SET));
+}
+
 static void check_call(const uint8_t *data, size_t size, const struct vk_call *c, const char *text)
 {
-	size_t len = strnlen(c->name, sizeof(c->name));
+	bool program = c->op == VK_BROKER_PROGRAM_PUSH, pop = c->op == VK_BROKER_PROGRAM_POP,
+	     map = c->op >= VK_BROKER_MAPS && c->op <= VK_BROKER_MAP_DELETE;
 
 	require((const uint8_t *)c == data && (const uint8_t *)text == data + sizeof(*c));
-	bool program = c->op == VK_BROKER_PROGRAM_PUSH, pop = c->op == VK_BROKER_PROGRAM_POP;
-
 	require(sizeof(*c) + c->text_len == size);
 	require(c->text_len <= (program ? VK_BROKER_IMAGE_MAX : VK_BROKER_TEXT_MAX));
-	require((c->op >= VK_BROKER_LIST && c->op <= VK_BROKER_REMOVE) || program || pop);
-	require(len <= 64 && strspn(c->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					     "0123456789._-") == len);
+	require((c->op >= VK_BROKER_LIST && c->op <= VK_BROKER_REMOVE) || program || pop || map);
+	require(vk_op_is_map(c->op) == map);
+	require(is_name(c->name, 64));
 	require((c->text_len != 0) ==
-			(c->op == VK_BROKER_PUSH || c->op == VK_BROKER_CHILD || program) ||
+			(c->op == VK_BROKER_PUSH || c->op == VK_BROKER_CHILD || program || map) ||
 		pop);
 	require(!pop || c->text_len < 32);
 	require(!(c->flags &
 		  ~(uint32_t)(program ? VK_BROKER_AUDIT | VK_BROKER_REPLACE : VK_BROKER_AT_EXEC)));
+	if (map)
+		check_map(c, (const void *)text);
+}
+
+static void check_answer(const void *data, size_t size, uint16_t op)
+{
+	const struct vk_answer *a = data;
+	struct vk_error e = {0};
+
+	if (vk_answer_check(data, size, op, &e) < 0)
+		return;
+	require(strnlen(a->message, 512) < 512 && strnlen(a->advice, 512) < 512);
+	require(sizeof(*a) + a->data_len == size && (!a->data_len || vk_op_is_map(op)));
+	require(a->n_pushed <= VK_BROKER_LAYERS && a->n_programs <= VK_BROKER_PROGRAMS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,9 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		require(!c && e.code == -r && *e.message);
 	/* The caller's side. */
-	e = (struct vk_error){0};
-	if (vk_answer_check(copy, size, VK_BROKER_PUSH, &e) == 0)
-		require(strlen(((struct vk_answer *)copy)->message) < 512);
+	check_answer(copy, size, VK_BROKER_PUSH);
+	check_answer(copy, size, VK_BROKER_MAP_GET);
 	free(copy);
 	return 0;
 }

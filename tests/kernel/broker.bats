@@ -207,6 +207,61 @@ vkernel: uid 1000 has pushed no program second onto"
 	[ "$(cat a)" = a ]
 }
 
+@test "the maps of a program are its owner's: read, and tuned while it runs" {
+	map="vkernel program map --mine"
+	member programs "vkernel push $objects/gate.bpf.o
+		cat a; $map gate opens; $map gate opens 1000
+		$map gate bss 0 1; cat a; $map gate bss 0; $map gate bss 0 0; cat a
+		$map --delete gate opens 1000; $map gate opens; $map gate opens 7 5; $map gate opens 8 6
+		$map gate opens 9 7; $map gate opens | wc -l; $map gate pages | cut -f 1 | tail -n 1
+		$map gate"
+	[ "$status" -eq 0 ]
+	[ "$(sed '/^MAP/,$d' <<<"$output")" = "a
+1000	1
+1
+cat: a: Disk quota exceeded
+1
+a
+vkernel: the map is full, or has no such key
+2
+15" ] || { echo "$output" && false; }
+	has "opens          hash     4      8         2"
+	has "pages          array    4   4096        16"
+}
+
+@test "maps: not those of others, nor by who may not pop, nor what is read-only" {
+	map="vkernel program map --mine"
+	run vkernel run --name shared -p programs.yaml -- sh -c "vkernel push $objects/gate.bpf.o
+		$as_user $map gate bss 0; $as_user $map gate bss 0 1; $map gate bss 0; $map gate none
+		$map none bss; $map --from keep gate bss; $map gate bss 0 1 --offset 2; $map gate bss 1 1
+		$map gate rodata.str1.1 0 $(printf '00%.0s' {1..19})"
+	has 'uid 1000 has pushed no program gate onto "shared"'
+	[ "$(grep -c "uid 1000 has pushed no program gate" <<<"$output")" = 2 ]
+	has "program gate has no map none"
+	has "uid 0 has pushed no program none"
+	has 'there is no instance "keep" below this one'
+	has "values of map bss have 4 bytes"
+	has "the map is full, or has no such key"
+	has "map rodata.str1.1 is read-only"
+	# What root gave is not the members', whatever their user.
+	vkernel run --name given -p programs.yaml -- sh -c 'while [ ! -e stop ]; do sleep 0.1; done
+		vkernel program map --mine gate bss 0' >out 2>&1 3>&- &
+	for _ in {1..300}; do vkernel ps --quiet | grep -q given && break || sleep 0.1; done
+	vkernel program push given $objects/gate.bpf.o
+	touch stop
+	wait $! || true
+	rm stop
+	grep -q "uid 0 has pushed no program gate" out
+	member tight "vkernel push $objects/gate.bpf.o; $map gate bss 0 && $map gate bss 0 1
+		$map --delete gate opens 1000; cat a"
+	has "0
+vkernel: the policies of \"m$BATS_TEST_NUMBER\" do not permit members to change what programs keep"
+	[ "${lines[-1]}" = a ]
+	run $as_user $map gate
+	[ "$status" -eq 1 ]
+	has "a member of no instance"
+}
+
 @test "programs: the policy decides, and only root's may confuse set-user-ID programs" {
 	member closed "vkernel push $objects/deny_open.bpf.o; cat a"
 	[ "$status" -eq 0 ]

@@ -133,6 +133,91 @@ TEST(other_programs_and_versions)
 	CHECK_NEG(parse(HEAD), EBADMSG);
 }
 
+/* A call about a map: with its key and value behind. */
+static struct vk_map_call *make_map(uint16_t op, const char *map, uint32_t key, uint32_t value)
+{
+	struct vk_map_call *m = (void *)(buf + HEAD);
+
+	make(op, "", sizeof(*m) + key + value);
+	memset(m, 0, sizeof(*m));
+	strcpy(m->program, "gate");
+	strcpy(m->map, map);
+	m->key_len = key;
+	m->value_len = value;
+	return m;
+}
+#define MAP_HEAD (HEAD + sizeof(struct vk_map_call))
+
+TEST(maps)
+{
+	make_map(VK_BROKER_MAPS, "", 0, 0);
+	CHECK_EQ(parse(MAP_HEAD), 0);
+	make_map(VK_BROKER_MAP_DUMP, "opens", 0, 0);
+	CHECK_EQ(parse(MAP_HEAD), 0);
+	make_map(VK_BROKER_MAP_DUMP, "opens", 4, 0);
+	CHECK_EQ(parse(MAP_HEAD + 4), 0);
+	make_map(VK_BROKER_MAP_GET, "opens", 64, 0);
+	CHECK_EQ(parse(MAP_HEAD + 64), 0);
+	make_map(VK_BROKER_MAP_SET, "opens", 64, 4096);
+	CHECK_EQ(parse(MAP_HEAD + 64 + 4096), 0);
+	make_map(VK_BROKER_MAP_DELETE, "opens", 4, 0);
+	CHECK_EQ(parse(MAP_HEAD + 4), 0);
+
+	make_map(VK_BROKER_MAPS, "opens", 0, 0);
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+	make_map(VK_BROKER_MAP_GET, "", 4, 0);
+	CHECK_NEG(parse(MAP_HEAD + 4), EBADMSG);
+	make_map(VK_BROKER_MAP_GET, "opens", 0, 0);
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+	make_map(VK_BROKER_MAP_GET, "opens", 4, 8);
+	CHECK_NEG(parse(MAP_HEAD + 12), EBADMSG);
+	make_map(VK_BROKER_MAP_SET, "opens", 4, 0);
+	CHECK_NEG(parse(MAP_HEAD + 4), EBADMSG);
+	make_map(VK_BROKER_MAP_GET, "opens", 65, 0);
+	CHECK_NEG(parse(MAP_HEAD + 65), EBADMSG);
+	make_map(VK_BROKER_MAP_SET, "opens", 4, 4097);
+	CHECK_NEG(parse(MAP_HEAD + 4 + 4097), EBADMSG);
+	/* Lengths that are not those of what follows; that overflow; a head that is cut off. */
+	make_map(VK_BROKER_MAP_SET, "opens", 4, 8)->key_len = 5;
+	CHECK_NEG(parse(MAP_HEAD + 12), EBADMSG);
+	make_map(VK_BROKER_MAP_SET, "opens", 4, 8)->value_len = 0xfffffffc;
+	CHECK_NEG(parse(MAP_HEAD + 12), EBADMSG);
+	make(VK_BROKER_MAPS, "", sizeof(struct vk_map_call) - 1);
+	CHECK_NEG(parse(MAP_HEAD - 1), EBADMSG);
+	/* Names. */
+	strcpy(make_map(VK_BROKER_MAP_DUMP, "opens", 0, 0)->program, "../x");
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+	make_map(VK_BROKER_MAP_DUMP, "opens", 0, 0)->program[0] = '\0';
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+	memset(make_map(VK_BROKER_MAP_DUMP, "", 0, 0)->map, 'a', 16);
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+	make_map(VK_BROKER_MAP_DUMP, "opens", 0, 0)->map[10] = 'x';
+	CHECK_NEG(parse(MAP_HEAD), EBADMSG);
+}
+
+/* What follows an answer is there only for maps, and as long as it says. */
+TEST(answers_with_data)
+{
+	struct {
+		struct vk_answer a;
+		char data[16];
+	} full;
+	struct vk_error e = {0};
+
+	vk_answer_fill(&full.a, VK_BROKER_MAP_GET, 0, &e);
+	CHECK_EQ(vk_answer_check(&full, sizeof(full.a), VK_BROKER_MAP_GET, &e), 0);
+	full.a.data_len = 16;
+	full.a.size += 16;
+	CHECK_EQ(vk_answer_check(&full, sizeof(full), VK_BROKER_MAP_GET, &e), 0);
+	CHECK_NEG(vk_answer_check(&full, sizeof(full) - 1, VK_BROKER_MAP_GET, &e), EBADMSG);
+	CHECK_NEG(vk_answer_check(&full, sizeof(full.a), VK_BROKER_MAP_GET, &e), EBADMSG);
+	full.a.op = VK_BROKER_LIST;
+	CHECK_NEG(vk_answer_check(&full, sizeof(full), VK_BROKER_LIST, &e), EBADMSG);
+	full.a.op = VK_BROKER_MAP_GET;
+	full.a.data_len = 0xfffffff0;
+	CHECK_NEG(vk_answer_check(&full, sizeof(full), VK_BROKER_MAP_GET, &e), EBADMSG);
+}
+
 TEST(answers)
 {
 	struct vk_error said = {0}, e = {0};
