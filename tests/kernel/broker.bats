@@ -291,7 +291,7 @@ vkernel: the policies of \"m$BATS_TEST_NUMBER\" do not permit members to change 
 
 @test "hostile programs are refused, and crowds and kill -9 change nothing in force" {
 	member programs "$client hostile"
-	is 0 ""
+	is 0 "67 refused"
 	# Root's: what uid 1000 pushed, the crowd may pop.
 	vkernel run --name crowd -p programs.yaml -- sh -c \
 		"vkernel push $objects/deny_open.bpf.o; $as_user $client programs 50 ${HAMMER_SECONDS:-4}; cat a" >out 2>&1 3>&- &

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../unit/program_images.h"
+#include "../unit/hostile_images.h"
 #include "client.h"
 
 static const char layer[] = "vkernel: 1\nname: hammered\nbpf: deny\n";
@@ -122,10 +122,11 @@ static int hammer(const uint16_t ops[3], int clients, int seconds)
 
 /* ---- hostile programs ---- */
 
-static unsigned int wrong;
+static unsigned int wrong, tried;
 
 /* Releases the image. */
-static void refused(struct vk_program_image *img, size_t size, const char *reason)
+static void must_be_refused(const char *what, struct vk_program_image *img, size_t size,
+			    const char *reason)
 {
 	struct vk_ask q = {.op = VK_BROKER_PROGRAM_PUSH,
 			   .name = "",
@@ -138,69 +139,18 @@ static void refused(struct vk_program_image *img, size_t size, const char *reaso
 	int r = vk_broker_ask(&q, &a, &e);
 
 	free(img);
+	tried++;
 	if (r == 0 || r == -EAGAIN || !strstr(e.message, reason)) {
-		printf("%d \"%s\" is not \"%s\"\n", r, e.message, reason);
+		printf("%s: %d \"%s\" is not \"%s\"\n", what, r, e.message, reason);
 		wrong++;
 	}
-}
-#define REFUSED(reason, ...)                                                                       \
-	do {                                                                                       \
-		struct vk_program_image *img_ = IMAGE(__VA_ARGS__);                                \
-		refused(img_, img_->size, reason);                                                 \
-	} while (0)
-
-/* Two to the power of 40 ways through it. */
-static struct vk_program_image *time_bomb(void)
-{
-	static struct bpf_insn code[400];
-	struct parts parts = {.insns = code};
-	size_t n = 0;
-
-	code[n++] = LOAD(2, 1, 80);
-	code[n++] = SET(3, 0);
-	for (int i = 0; i < 40; i++) {
-		code[n++] = MOV(4, 2);
-		code[n++] = INSN(BPF_ALU64 | BPF_RSH | BPF_K, 4, 0, 0, i);
-		code[n++] = INSN(BPF_ALU64 | BPF_AND | BPF_K, 4, 0, 0, 1);
-		code[n++] = JEQ(4, 0, 2);
-		code[n++] = INSN(BPF_ALU64 | BPF_LSH | BPF_K, 3, 0, 0, 1);
-		code[n++] = ADD(3, 1 + i);
-	}
-	for (int i = 0; i < 20; i++)
-		code[n++] = JEQ(3, 4711 + i, 0);
-	code[n++] = SET(0, 0);
-	code[n++] = EXIT;
-	parts.n_insns = n;
-	return make_image(&parts);
 }
 
 static int hostile(void)
 {
-	struct vk_program_image *img;
-
-	/* The check. */
-	REFUSED("probe_read_kernel", CALL(0, 113), ALLOW);
-	REFUSED("call", CALL(2, 1), ALLOW);
-	REFUSED("jump", JUMP(9), ALLOW);
-	REFUSED("map", MAP(1, 7), ALLOW);
-	img = IMAGE(ALLOW);
-	img->insns.count = 0xffffffff;
-	refused(img, img->size, "instructions");
-	img = IMAGE(ALLOW);
-	refused(img, img->size - 8, "");
-	img = IMAGE(ALLOW);
-	img->abi = 9;
-	refused(img, img->size, "version");
-	/* The verifier. */
-	REFUSED("R6 !read_ok", MOV(0, 6), EXIT);
-	REFUSED("write into map forbidden", STOREI(1, 0, 0), ALLOW);
-	REFUSED("invalid access to map value", LOAD(0, 1, 4088), EXIT);
-	REFUSED("combined stack size", STOREI(10, -496, 0), ALLOW);
-	REFUSED("R0 ", MOV(0, 1), EXIT);
-	REFUSED("CAP_PERFMON", MAP(1, 0), LOAD(0, 1, 0), EXIT);
-	REFUSED("pointer arithmetic", INSN(BPF_ALU64 | BPF_MUL | BPF_K, 1, 0, 0, 2), ALLOW);
-	img = time_bomb();
-	refused(img, img->size, "policy file_open");
+	each_hostile_image(must_be_refused);
+	if (!wrong)
+		printf("%u refused\n", tried);
 	return wrong != 0;
 }
 

@@ -127,4 +127,30 @@ static inline struct vk_program_image *make_image(const struct parts *p)
 		make_image(&parts_);                                                               \
 	})
 
+/* Two to the power of 40 ways through it, of which no two look alike to the verifier. */
+static inline struct vk_program_image *make_time_bomb(void)
+{
+	struct bpf_insn code[400];
+	struct parts parts = {.insns = code};
+	size_t n = 0;
+
+	code[n++] = LOAD(2, 1, 80);
+	code[n++] = SET(3, 0);
+	for (int i = 0; i < 40; i++) {
+		code[n++] = MOV(4, 2);
+		code[n++] = INSN(BPF_ALU64 | BPF_RSH | BPF_K, 4, 0, 0, i);
+		code[n++] = INSN(BPF_ALU64 | BPF_AND | BPF_K, 4, 0, 0, 1);
+		code[n++] = JEQ(4, 0, 2);
+		code[n++] = INSN(BPF_ALU64 | BPF_LSH | BPF_K, 3, 0, 0, 1);
+		code[n++] = ADD(3, 1 + i);
+	}
+	/* Its value decides at the end, so states cannot be merged. */
+	for (int i = 0; i < 20; i++)
+		code[n++] = JEQ(3, 4711 + i, 0);
+	code[n++] = SET(0, 0);
+	code[n++] = EXIT;
+	parts.n_insns = n;
+	return make_image(&parts);
+}
+
 #endif

@@ -5,8 +5,8 @@
  */
 #include <unistd.h>
 
+#include "hostile_images.h"
 #include "program.h"
-#include "program_images.h"
 #include "tap.h"
 
 static bool may_bpf(void)
@@ -57,9 +57,6 @@ static struct vk_program_image *with_path(struct vk_program_image *img)
 	img->wants = VK_WANT_path;
 	return img;
 }
-
-/* r0 = the value of key 0 in map 0, or exit. */
-#define LOOKUP STOREI(10, -8, 0), MOV(2, 10), ADD(2, -8), MAP(1, 0), CALL(0, 1), JNE(0, 0, 1), EXIT
 
 TEST(good_programs_pass)
 {
@@ -182,35 +179,44 @@ TEST(unreachable_code)
 	check_refused(IMAGE(SET(0, 0), EXIT, SET(0, 0), EXIT), "unreachable insn");
 }
 
-/* Two to the power of 40 ways through it, of which no two look alike. */
 TEST(verifier_time_bomb, .timeout = 60)
 {
-	struct bpf_insn code[400];
-	struct parts parts = {.insns = code};
 	struct vk_error e = {0};
-	size_t n = 0;
 
 	NEEDS_BPF;
-	code[n++] = LOAD(2, 1, 80);
-	code[n++] = SET(3, 0);
-	for (int i = 0; i < 40; i++) {
-		code[n++] = MOV(4, 2);
-		code[n++] = INSN(BPF_ALU64 | BPF_RSH | BPF_K, 4, 0, 0, i);
-		code[n++] = INSN(BPF_ALU64 | BPF_AND | BPF_K, 4, 0, 0, 1);
-		code[n++] = JEQ(4, 0, 2);
-		code[n++] = INSN(BPF_ALU64 | BPF_LSH | BPF_K, 3, 0, 0, 1);
-		code[n++] = ADD(3, 1 + i);
-	}
-	/* Its value decides at the end, so states cannot be merged. */
-	for (int i = 0; i < 20; i++)
-		code[n++] = JEQ(3, 4711 + i, 0);
-	code[n++] = SET(0, 0);
-	code[n++] = EXIT;
-	parts.n_insns = n;
-	CHECK_EQ(dry_load(make_image(&parts), NULL, &e), -EACCES);
+	CHECK_EQ(dry_load(make_time_bomb(), NULL, &e), -EACCES);
 	if (!strstr(e.message, "too much time") && !strstr(e.message, "steps") &&
 	    !strstr(e.message, "too large") && !strstr(e.message, "too complex"))
 		FAIL("%s", e.message);
+}
+
+static unsigned int n_hostile;
+
+static void must_be_refused(const char *what, struct vk_program_image *img, size_t size,
+			    const char *reason)
+{
+	struct vk_linked p = {.img = img};
+	struct vk_error e = {0};
+	int r = vk_program_check(img, size, &e);
+
+	if (r == 0)
+		r = vk_program_make_maps(&p, &e);
+	if (r == 0) {
+		r = vk_program_dry_load(&p, NULL, &e);
+		vk_program_close_maps(&p);
+	}
+	if (r == 0 || !strstr(e.message, reason))
+		FAIL("%s: %d \"%s\" does not say \"%s\"", what, r, e.message, reason);
+	free(img);
+	n_hostile++;
+}
+
+TEST(every_hostile_image, .timeout = 120)
+{
+	NEEDS_BPF;
+	each_hostile_image(must_be_refused);
+	printf("# %u hostile images\n", n_hostile);
+	CHECK(n_hostile >= 60);
 }
 
 TEST(the_place_is_named)
