@@ -373,16 +373,24 @@ static int load_all(struct vk_plan *p, struct vk_engine *eng, struct vk_error *e
 	return r;
 }
 
-/* A free id; handed out round robin, so that one is reused as late as possible. */
+/*
+ * A free id. Those below VK_IDS are handed out round robin, so that one is reused late and its last
+ * events can be told; others when there are so many instances. For each start of a container all
+ * rows up to the last one in use are mapped and looked through.
+ */
+#define VK_IDS 512
 static uint32_t free_id(struct vk_engine *eng)
 {
 	uint32_t id = eng->bss->vk_last_id;
 
-	for (uint32_t i = 1; i < VK_INSTANCES; i++) {
-		id = id + 1 >= VK_SELFTEST_ID ? 1 : id + 1;
+	for (uint32_t i = 1; i < VK_IDS; i++) {
+		id = id + 1 >= VK_IDS ? 1 : id + 1;
 		if (!eng->rows[id].used)
 			return id;
 	}
+	for (id = VK_IDS; id < VK_SELFTEST_ID; id++)
+		if (!eng->rows[id].used)
+			return id;
 	return 0;
 }
 
