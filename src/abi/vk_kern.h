@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 5
+#define VK_KERN_ABI 6
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_MAX_DEPTH 8 /* levels of a tree of instances */
@@ -120,6 +120,43 @@ struct vk_program_row {
 	__u64 reserved[11];
 };
 _Static_assert(sizeof(struct vk_program_row) == 256, "vk_program_row is ABI");
+
+#define VK_MEANINGS 64 /* meanings of words that are kept */
+#define VK_MEANING_FILES 16
+#define VK_MEANING_PATH 120
+
+/**
+ * struct vk_meaning_file - a file as it was when a policy was looked for there
+ * @ino: 0: there was none; then the other numbers are 0 as well
+ */
+struct vk_meaning_file {
+	__u64 dev;
+	__u64 ino;
+	__u64 size;
+	__u64 modified_ns;
+	__u64 changed_ns;
+	char path[VK_MEANING_PATH];
+};
+
+/**
+ * struct vk_meaning - what some words for policies mean to a container's runtime, as long as the
+ * files are what they were; in the map vk_meanings, by a hash of the words
+ * @document: hash of the layers, see struct vk_row_state of the engine
+ * @broker:   members may push
+ * @n_files:  files that were looked for
+ * @words:    the words of the administrator and of the container
+ *
+ * Kept only of policies that need no filter for system calls and take over no profile: nothing
+ * else of a container's configuration decides about them then.
+ */
+struct vk_meaning {
+	__u64 document;
+	__u32 broker;
+	__u32 n_files;
+	char words[496];
+	struct vk_meaning_file files[VK_MEANING_FILES];
+};
+_Static_assert(sizeof(struct vk_meaning) == 512 + VK_MEANING_FILES * 160, "vk_meaning is ABI");
 
 enum vk_member_state {
 	VK_MEMBER_ACTIVE = 0,

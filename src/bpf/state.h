@@ -143,6 +143,15 @@ struct {
 	__uint(value_size, VK_ROW_BYTES);
 } vk_rows SEC(".maps");
 
+/* User space's alone, as vk_rows. key: hash of the words. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VK_MEANINGS);
+	__type(key, u64);
+	__type(value, struct vk_meaning);
+} vk_meanings SEC(".maps");
+
 /* Policy programs and dynamic helpers. index: id. Rows are the engine's, the counters ours. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -124,8 +124,15 @@ void vk_info_free(struct vk_info *info);
 int vk_instance_create(struct vk_engine *eng, const char *name,
 		       const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 		       struct vk_error *e);
-/* The same below the instance @parent (NULL: none), all of whose layers bind it too. -ELOOP: it
- * would be more than VK_MAX_DEPTH deep; -E2BIG: more than VK_MAX_LAYERS layers in all. */
+/* What the texts of layers say, as a number; 0: no memory. It is the same for the same texts, in
+ * the same version of vkernel. */
+uint64_t vk_layers_document(const struct vk_policy *const *layers, size_t n);
+/* Creates an instance like one that root has made under @document, with the same filter for system
+ * calls: nothing is parsed or compiled. -ENOENT, without an error: there is none. */
+int vk_instance_create_like(struct vk_engine *eng, const char *name, uint64_t document,
+			    uint32_t *ret_id, struct vk_error *e);
+/* As vk_instance_create, below the instance @parent (NULL: none), all of whose layers bind it too.
+ * -ELOOP: it would be more than VK_MAX_DEPTH deep; -E2BIG: more than VK_MAX_LAYERS layers in all. */
 int vk_instance_create_below(struct vk_engine *eng, const char *name, const char *parent,
 			     const struct vk_policy *const *layers, size_t n, uint32_t *ret_id,
 			     struct vk_error *e);

@@ -44,7 +44,7 @@ static size_t class_bytes(enum vk_class c)
 
 static int outer_map(struct vk_engine *eng, enum vk_class c)
 {
-	return eng->maps[VK_MAP_SMALL + c];
+	return vk_map(eng, VK_MAP_SMALL + (int)c, NULL);
 }
 
 int vk_slot_read(struct vk_engine *eng, uint32_t slot, struct vk_image **ret)

@@ -14,7 +14,7 @@
 
 #include "vkernel.skel.h"
 
-static int check_name(const char *name, struct vk_error *e)
+int vk_name_check(const char *name, struct vk_error *e)
 {
 	size_t len = strlen(name);
 
@@ -116,42 +116,6 @@ static int compile(struct vk_plan *p, struct vk_image **known, struct vk_error *
 	return r;
 }
 
-/*
- * What a new instance without a parent enforces is what its document says, so that of an instance
- * under the same document does as well: containers start under a few policies, again and again.
- * The hash is kept in the map, where nobody can change it to pass one document off as another; and
- * it is that of this version's compiler.
- */
-static int share_image(struct vk_plan *p, struct vk_engine *eng, const char *document,
-		       struct vk_error *e)
-{
-	struct vk_plan_item *item = &p->items[0];
-	struct vk_row_state *next = &item->state;
-	int r;
-
-	next->document =
-		vk_hash(document, strlen(document)) ^ vk_hash(VK_VERSION, strlen(VK_VERSION));
-	if (item->id || item->parent || p->n != 1)
-		return 0;
-	/* Which filter it is under differs, and is checked for each. */
-	r = vk_entry_check(p->degraded, p->given, p->n_given, next->entry, &next->entry, e);
-	for (uint32_t id = 1; r == 0 && id <= eng->bss->vk_top_id; id++) {
-		const struct vk_row_state *s = vk_row_state(eng, id);
-
-		if (!eng->rows[id].used || eng->rows[id].parent || s->n_pushed ||
-		    s->document != next->document)
-			continue;
-		item->shared = true;
-		item->slot = vk_row_slot(s);
-		next->hash = s->hash;
-		next->needs = s->needs;
-		next->image_bytes = s->image_bytes;
-		next->states = s->states;
-		break;
-	}
-	return r;
-}
-
 /* Puts layers given by root in force: of the plan's new instance, or of @id. */
 static int set_layers(struct vk_engine *eng, struct vk_plan *p, uint32_t id, uint32_t parent,
 		      const struct vk_row_state *next, struct vk_image **known, uint32_t *ret_id,
@@ -168,7 +132,7 @@ static int set_layers(struct vk_engine *eng, struct vk_plan *p, uint32_t id, uin
 		return vk_error_set(e, ENOMEM, "no memory to store the policies");
 	r = vk_plan_make(p, eng, id, parent, next, document, strlen(document), e);
 	if (r == 0)
-		r = share_image(p, eng, document, e);
+		r = vk_share_image(p, eng, document, e);
 	if (r == 0)
 		r = compile(p, known, e);
 	if (r == 0)
@@ -186,7 +150,7 @@ int vk_instance_create_below(struct vk_engine *eng, const char *name, const char
 	vk_cleanup(vk_plan_done) struct vk_plan p = {.given = layers, .n_given = n};
 	struct vk_row_state next = {0};
 	uint32_t above = 0;
-	int r = check_name(name, e);
+	int r = vk_name_check(name, e);
 
 	if (r == 0 && parent)
 		r = vk_row_find(eng, parent, &above, e);
@@ -454,7 +418,7 @@ static void forget_mounts(struct vk_engine *eng, uint32_t gone)
 	for (uint32_t id = 1; id <= eng->bss->vk_top_id; id++)
 		if (id != gone && eng->rows[id].used && eng->bss->vk_instances[id].mntns == ns)
 			return;
-	bpf_map_delete_elem(eng->maps[VK_MAP_MOUNTED], &ns);
+	bpf_map_delete_elem(vk_map(eng, VK_MAP_MOUNTED, NULL), &ns);
 }
 
 static void remove_one(struct vk_engine *eng, uint32_t id)

@@ -113,19 +113,21 @@ _Static_assert(sizeof(struct vk_row) == VK_ROW_BYTES, "an element of vk_rows");
 enum vk_pinned_map {
 	VK_MAP_BSS,
 	VK_MAP_ROWS,
-	VK_MAP_MEMBERS,
-	VK_MAP_SCRATCH,
+	VK_MAP_PROGRAMS,
+	VK_MAP_PLACES,
+	VK_MAP_BRIEF, /* from here on: opened under VK_OPEN_BRIEF when it is asked for */
+	VK_MAP_MEMBERS = VK_MAP_BRIEF,
 	VK_MAP_SMALL,
 	VK_MAP_MEDIUM,
 	VK_MAP_LARGE,
-	VK_MAP_PLACES,
 	VK_MAP_ANCHORS,
 	VK_MAP_MOUNTED,
+	VK_MAP_SCRATCH,
 	VK_MAP_CREATORS,
 	VK_MAP_EVENTS,
 	VK_MAP_CAUSES,
-	VK_MAP_PROGRAMS,
 	VK_MAP_PATHS,
+	VK_MAP_MEANINGS,
 	VK_MAP_HOOKS, /* vk_p_HOOK is at VK_MAP_HOOKS + VK_HOOK_HOOK - 1 */
 	VK_MAP_COUNT = VK_MAP_HOOKS + VK_HOOK_COUNT - 1,
 };
@@ -156,7 +158,7 @@ struct vk_engine {
 /* Names of the maps under maps/. */
 extern const char *const vk_map_names[VK_MAP_COUNT];
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
-/* The descriptor of a map, which is opened when it is asked for first. */
+/* The descriptor of a map, which is opened when it is asked for first. @e may be NULL. */
 int vk_map(struct vk_engine *eng, int m, struct vk_error *e);
 /* load.c: programs and pins */
 void vk_pins_remove(void);
@@ -214,6 +216,7 @@ int vk_store_parse(const char *data, size_t len, struct vk_policy **layers, size
 		   struct vk_error *e);
 int vk_store_put(const char *data, size_t len, uint32_t *ret_text, struct vk_error *e);
 int vk_store_get(uint32_t text, char **ret, size_t *ret_len, struct vk_error *e);
+bool vk_store_has(uint32_t text);
 /* Removes the file if no instance refers to it. */
 void vk_store_trim(struct vk_engine *eng, uint32_t text);
 /* The state in force, or the last one of an instance that has ended. */
@@ -359,6 +362,14 @@ int vk_layers_stored(struct vk_engine *eng, uint32_t id, struct vk_layers *ret, 
  * there, the caller's. */
 int vk_layers_put(struct vk_engine *eng, uint32_t id, const struct vk_policy *const *layers,
 		  size_t n, size_t mitigations, struct vk_image **known, struct vk_error *e);
+
+/* Whether it can be the name of an instance. */
+int vk_name_check(const char *name, struct vk_error *e);
+
+/* share.c: the image of an instance under the same document for the plan's new one, if there is
+ * such an instance. */
+int vk_share_image(struct vk_plan *p, struct vk_engine *eng, const char *document,
+		   struct vk_error *e);
 
 int vk_members_count(struct vk_engine *eng, uint32_t *active, uint32_t *pending,
 		     struct vk_error *e);

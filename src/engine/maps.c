@@ -24,6 +24,7 @@ const char *const vk_map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
 						[VK_MAP_CAUSES] = "vk_causes",
 						[VK_MAP_PROGRAMS] = "vk_programs",
 						[VK_MAP_PATHS] = "vk_paths",
+						[VK_MAP_MEANINGS] = "vk_meanings",
 #define X(hook, number, flags) [VK_MAP_HOOK(number)] = "vk_p_" #hook,
 						VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
 #undef X
@@ -64,7 +65,8 @@ static int map_pages(void *base, int fd, size_t from, size_t to)
 /*
  * The kernel enters each page of a mapping at once, and these are thousands. Who only makes or ends
  * an instance has no use for the caches of the programs, nor for rows behind the last one: no other
- * instance is made meanwhile.
+ * instance is made meanwhile. Nor for policy programs, where none are in force; where some are, all
+ * is mapped after all.
  */
 static int map_briefly(struct vk_engine *eng)
 {
@@ -85,8 +87,14 @@ static int map_briefly(struct vk_engine *eng)
 		n = VK_INSTANCES;
 	r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0,
 		      caches - (VK_INSTANCES - n) * sizeof(struct vk_instance));
-	return r < 0 ? r :
-		       map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, n * sizeof(struct vk_row));
+	if (r == 0)
+		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, n * sizeof(struct vk_row));
+	/* The first says whether a change of programs was cut short. */
+	if (r == 0)
+		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, sizeof(*eng->programs));
+	if (r == 0 && (eng->programs[0].flags & VK_P_USED || eng->bss->vk_asked))
+		eng->brief = false;
+	return r;
 }
 
 static int map_data(struct vk_engine *eng, struct vk_error *e)
@@ -106,7 +114,7 @@ static int map_data(struct vk_engine *eng, struct vk_error *e)
 		r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0, eng->bss_size);
 	if (r == 0 && !eng->brief)
 		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, rows);
-	if (r == 0)
+	if (r == 0 && !eng->brief)
 		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, programs);
 	if (r < 0)
 		return vk_error_set(e, -r, "cannot map our own data: %s", strerror(-r));
@@ -129,7 +137,7 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 				    errno == EACCES ? "root privileges are needed" :
 						      "there are no instances on this host");
 	/* The others when somebody pushes programs. */
-	for (int m = 0; m < VK_MAP_HOOKS; m++) {
+	for (int m = 0; m < (eng->brief ? VK_MAP_BRIEF : VK_MAP_HOOKS); m++) {
 		r = vk_map(eng, m, e);
 		if (r < 0)
 			return r;

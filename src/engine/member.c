@@ -19,9 +19,9 @@
 int vk_member_set(struct vk_engine *eng, int pidfd, uint32_t id, enum vk_member_state state)
 {
 	struct vk_member m = {.vki = id, .state = state}, old;
-	bool born = bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &old) == 0 && !old.vki;
-	int r = bpf_map_update_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, &m,
-				    born ? BPF_EXIST : BPF_NOEXIST);
+	int map = vk_map(eng, VK_MAP_MEMBERS, NULL);
+	bool born = bpf_map_lookup_elem(map, &pidfd, &old) == 0 && !old.vki;
+	int r = bpf_map_update_elem(map, &pidfd, &m, born ? BPF_EXIST : BPF_NOEXIST);
 
 	r = r < 0 ? -errno : 0;
 	__atomic_fetch_add(&eng->bss->vk_member_gen, 1, __ATOMIC_SEQ_CST);
@@ -50,7 +50,7 @@ static int member_error(struct vk_error *e, int r)
 
 int vk_member_get(struct vk_engine *eng, int pidfd, struct vk_member *ret)
 {
-	return bpf_map_lookup_elem(eng->maps[VK_MAP_MEMBERS], &pidfd, ret) < 0 ? -errno : 0;
+	return bpf_map_lookup_elem(vk_map(eng, VK_MAP_MEMBERS, NULL), &pidfd, ret) < 0 ? -errno : 0;
 }
 
 /*

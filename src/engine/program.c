@@ -442,7 +442,8 @@ void vk_programs_drop(struct vk_engine *eng, uint32_t vki)
 		forget_slot(eng, slot, 0);
 		eng->rows[vki].program_slot = 0;
 	}
-	for (uint32_t id = 1; id < VK_PROGRAM_ROWS; id++)
+	/* Opened briefly: no programs are in force anywhere. */
+	for (uint32_t id = 1; id < VK_PROGRAM_ROWS && !eng->brief; id++)
 		if (vk_program_is_of(&eng->programs[id], vki))
 			vk_program_forget(eng, vki, id);
 }

@@ -183,6 +183,14 @@ int vk_store_get(uint32_t text, char **ret, size_t *ret_len, struct vk_error *e)
 	return 0;
 }
 
+bool vk_store_has(uint32_t text)
+{
+	char path[64];
+
+	text_path(path, sizeof(path), text);
+	return access(path, R_OK) == 0;
+}
+
 static int stored_use(const char *name, char **ret_text, size_t *ret_len, char **ret_file,
 		      void *data)
 {

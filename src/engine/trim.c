@@ -73,7 +73,7 @@ static void trim_names(struct vk_engine *eng)
 	_cleanup_free_ uint64_t *live = calloc(VK_INSTANCES, sizeof(*live));
 	_cleanup_free_ struct vk_anchor_key *keys = calloc(MANY, sizeof(*keys));
 	_cleanup_free_ struct vk_anchor *anchors = calloc(MANY, sizeof(*anchors));
-	int map = eng->maps[VK_MAP_ANCHORS], r = 0;
+	int map = vk_map(eng, VK_MAP_ANCHORS, NULL), r = 0;
 	uint32_t at, n;
 
 	if (!live || !keys || !anchors)

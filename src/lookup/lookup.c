@@ -13,6 +13,15 @@
 
 const char *const vk_policy_dirs[] = {"/etc/vkernel/policies", "/usr/share/vkernel/policies", NULL};
 
+static vk_lookup_fn watch;
+static void *watch_data;
+
+void vk_lookup_watch(vk_lookup_fn fn, void *data)
+{
+	watch = fn;
+	watch_data = data;
+}
+
 void vk_source_free(struct vk_source *s)
 {
 	free(s->text);
@@ -69,11 +78,16 @@ int vk_lookup_path(const char *path, bool others, struct vk_source *ret, struct 
 	struct stat st;
 	int r;
 
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT) {
+		if (watch)
+			watch(path, NULL, watch_data);
 		return -ENOENT;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return vk_error_at(e, errno, path, 0, 0, "cannot read this policy: %s",
 				   strerror(errno));
+	if (watch)
+		watch(path, &st, watch_data);
 	if (!S_ISREG(st.st_mode))
 		return vk_error_at(e, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, path, 0, 0,
 				   "a policy must be a regular file");

@@ -110,28 +110,21 @@ static int bind_process(struct vk_engine *eng, const struct oci_state *st, uint3
 	return r;
 }
 
-int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
-			 struct vk_error *e)
+/* Makes the instance, of layers or like others of @document, and binds the process. */
+static int create(struct vk_engine *eng, const struct oci_state *st, int pidfd,
+		  const struct oci_layers *l, uint64_t document, uint64_t filter,
+		  struct vk_error *e)
 {
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, st->pid, 0);
-	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	struct vk_error ignored = {0};
 	uint32_t id = 0;
-	int r;
+	int r = oci_record_write(st, e);
 
-	if (st->pid <= 0 || pidfd < 0)
-		return vk_error_set(e, ESRCH, "the container has no process");
-	r = vk_engine_open(&eng, VK_OPEN_CREATE | VK_OPEN_BRIEF, e);
-	if (r == 0)
-		r = meet_existing(eng, st, l, e);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = oci_record_write(st, e);
 	if (r < 0)
 		return r;
 	vk_engine_entry(eng, filter, false);
-	r = vk_instance_create(eng, st->name, (const struct vk_policy *const *)l->layers, l->n, &id,
-			       e);
+	r = l ? vk_instance_create(eng, st->name, (const struct vk_policy *const *)l->layers, l->n,
+				   &id, e) :
+		vk_instance_create_like(eng, st->name, document, &id, e);
 	if (r == 0) {
 		r = bind_process(eng, st, id, pidfd, e);
 		if (r < 0)
@@ -140,6 +133,42 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 	if (r < 0)
 		oci_record_remove(st->name);
 	return r;
+}
+
+static int open_process(const struct oci_state *st, struct vk_error *e)
+{
+	int pidfd = st->pid > 0 ? (int)syscall(SYS_pidfd_open, st->pid, 0) : -1;
+
+	return pidfd < 0 ? vk_error_set(e, ESRCH, "the container has no process") : pidfd;
+}
+
+int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
+			 struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	_cleanup_close_ int pidfd = open_process(st, e);
+	int r = pidfd < 0 ? pidfd : vk_engine_open(&eng, VK_OPEN_CREATE | VK_OPEN_BRIEF, e);
+
+	if (r == 0)
+		r = meet_existing(eng, st, l, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return create(eng, st, pidfd, l, 0, filter, e);
+}
+
+int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
+			      struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	_cleanup_close_ int pidfd = open_process(st, e);
+	struct vk_error none = {0};
+
+	if (pidfd < 0)
+		return pidfd;
+	/* What is wrong is said when it is tried the long way. */
+	if (vk_engine_open(&eng, VK_OPEN_BRIEF, &none) < 0 || vk_instance_exists(eng, st->name))
+		return -ENOENT;
+	return create(eng, st, pidfd, NULL, document, filter, e);
 }
 
 static void closedirp(DIR **d)

@@ -6,7 +6,8 @@
  *	vkernel-hook poststop
  *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
- * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json
+ * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json;
+ * --document=NUMBER: what "filter" said of the layers, so that they need not be read again
  *
  * A failure of createRuntime stops the container, so it says why in one line, which engines show.
  * Nothing that the image or the caller's environment controls is trusted: no variables, no
@@ -17,6 +18,8 @@
 #include <sys/syscall.h>
 
 #include "cleanup.h"
+#include "lookup.h"
+#include "meaning.h"
 #include "oci.h"
 
 #define MAX_STATE (16u << 20)
@@ -89,33 +92,56 @@ static int read_state(struct oci_state *ret, struct vk_error *e)
  * @filter:   hash of the filter for system calls that the runtime installs
  * @takeover: of all containers the profiles are taken over
  * @taken:    the config.json where they are put aside, or NULL
+ * @document: number of the layers' texts, see vk_layers_document(); 0: not known
+ * @words:    of the policies, as given
  */
 struct options {
 	uint64_t filter;
+	uint64_t document;
+	const char *words[VK_MAX_LAYERS];
+	size_t n_words;
 	bool takeover;
 	const char *taken;
 };
 
-/* What the administrator said comes first; the annotation can only add. */
-static int choose_policies(struct oci_layers *l, int argc, char **argv, const char *annotation,
-			   struct options *o, struct vk_error *e)
+static int read_options(struct options *o, int argc, char **argv, struct vk_error *e)
 {
-	int r = 0;
+	for (int i = 0; i < argc; i++) {
+		const char *word = NULL;
 
-	for (int i = 0; r == 0 && i < argc; i++) {
 		if (!strcmp(argv[i], "--policy") && i + 1 < argc)
-			r = oci_add_layer(l, argv[++i], true, e);
+			word = argv[++i];
 		else if (!strncmp(argv[i], "--policy=", 9))
-			r = oci_add_layer(l, argv[i] + 9, true, e);
+			word = argv[i] + 9;
 		else if (!strncmp(argv[i], "--filter=", 9))
 			o->filter = strtoull(argv[i] + 9, NULL, 16);
+		else if (!strncmp(argv[i], "--document=", 11))
+			o->document = strtoull(argv[i] + 11, NULL, 16);
 		else if (!strcmp(argv[i], "--takeover"))
 			o->takeover = true;
 		else if (!strncmp(argv[i], "--taken=/", 9))
 			o->taken = argv[i] + 8;
 		else
-			r = vk_error_set(e, EINVAL, "unknown argument \"%s\" of the hook", argv[i]);
+			return vk_error_set(e, EINVAL, "unknown argument \"%s\" of the hook",
+					    argv[i]);
+		if (word && o->n_words == VK_MAX_LAYERS)
+			return vk_error_set(e, E2BIG,
+					    "a container can be under at most %d policies",
+					    VK_MAX_LAYERS);
+		if (word)
+			o->words[o->n_words++] = word;
 	}
+	return 0;
+}
+
+/* What the administrator said comes first; the annotation can only add. */
+static int choose_policies(struct oci_layers *l, const struct options *o, const char *annotation,
+			   struct vk_error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->n_words; i++)
+		r = oci_add_layer(l, o->words[i], true, e);
 	if (r == 0 && l->n == 0)
 		r = oci_add_default(l, e);
 	if (r == 0 && annotation) {
@@ -132,12 +158,18 @@ static int create(int argc, char **argv, struct vk_error *e)
 	_cleanup_layers_ struct oci_layers layers = {0};
 	_cleanup_state_ struct oci_state st = {0};
 	struct options o = {0};
-	int r = read_state(&st, e);
+	int r = read_options(&o, argc, argv, e);
 
 	if (r == 0)
-		r = oci_check_namespaces(e);
+		r = read_state(&st, e);
 	if (r == 0)
-		r = choose_policies(&layers, argc, argv, st.policies, &o, e);
+		r = oci_check_namespaces(e);
+	if (r < 0)
+		return r;
+	r = o.document ? oci_container_create_like(&st, o.document, o.filter, e) : -ENOENT;
+	if (r != -ENOENT || e->code)
+		return r;
+	r = choose_policies(&layers, &o, st.policies, e);
 	if (r == 0 && o.taken)
 		r = oci_take_over_config(&layers, o.taken, e);
 	if (r == 0)
@@ -145,23 +177,47 @@ static int create(int argc, char **argv, struct vk_error *e)
 	return r;
 }
 
-/* Prints "HASH[ takeover][ broker]", the last when members may push, and on the lines after it the
- * profile, if one is needed; nothing when there is nothing to say. */
+/* What stays the same for other containers: nothing but the policies has decided about it. */
+static void keep_meaning(struct vk_meaning *a, const struct oci_question *q,
+			 const struct options *o, uint64_t document, bool push)
+{
+	struct vk_meaning words;
+	struct stat st;
+
+	if (!oci_meaning_words(&words, o->words, o->n_words, q->policies ? q->policies : "",
+			       q->policies ? strlen(q->policies) : 0))
+		return;
+	memcpy(a->words, words.words, sizeof(a->words));
+	/* Another version of this program might say something else. */
+	if (stat(VK_HOOK_PATH, &st) < 0)
+		return;
+	oci_meaning_note(VK_HOOK_PATH, &st, a);
+	a->document = document;
+	a->broker = push;
+	oci_meaning_keep(a);
+}
+
+/* Prints "HASH document=NUMBER[ takeover][ broker]", the last when members may push, and on the
+ * lines after it the profile, if one is needed. */
 static int filter(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_free_ char *text = NULL, *json = NULL;
 	_cleanup_question_ struct oci_question q = {0};
 	_cleanup_layers_ struct oci_layers layers = {0};
+	struct vk_meaning meaning = {0};
 	struct options o = {0};
-	uint64_t hash = 0;
+	uint64_t hash = 0, document = 0;
 	bool take = false, push = false;
 	size_t len = 0;
-	int r = read_input(&text, &len, e);
+	int r = read_options(&o, argc, argv, e);
 
 	if (r == 0)
-		r = oci_question_parse(text, len, &q, e);
+		r = read_input(&text, &len, e);
 	if (r == 0)
-		r = choose_policies(&layers, argc, argv, q.policies, &o, e);
+		r = oci_question_parse(text, len, &q, e);
+	vk_lookup_watch(oci_meaning_note, &meaning);
+	if (r == 0)
+		r = choose_policies(&layers, &o, q.policies, e);
 	if (r == 0) {
 		push = oci_layers_push(&layers);
 		take = o.takeover || oci_wants_takeover(&layers);
@@ -169,12 +225,17 @@ static int filter(int argc, char **argv, struct vk_error *e)
 	}
 	if (r == 0)
 		r = oci_filter(&layers, take ? NULL : q.seccomp, &hash, &json, e);
-	if (r == 0 && (json || take || push) &&
-	    (printf("%016llx%s%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
-		    push ? " broker" : "", json ? json : "") < 0 ||
-	     fflush(stdout) != 0))
-		r = vk_error_set(e, EIO, "cannot write the filter");
-	return r;
+	if (r < 0)
+		return r;
+	document = vk_layers_document((const struct vk_policy *const *)layers.layers, layers.n);
+	if (!json && !take)
+		keep_meaning(&meaning, &q, &o, document, push);
+	if (printf("%016llx document=%016llx%s%s\n%s", (unsigned long long)hash,
+		   (unsigned long long)document, take ? " takeover" : "", push ? " broker" : "",
+		   json ? json : "") < 0 ||
+	    fflush(stdout) != 0)
+		return vk_error_set(e, EIO, "cannot write the filter");
+	return 0;
 }
 
 /* The container is gone whatever happens here; what stays is found by "vkernel gc". */

@@ -37,6 +37,15 @@ static int parse(struct oci_layers *l, const struct vk_source *source, struct vk
 	return r;
 }
 
+/* -ENOENT, without an error: there is no such file. */
+static int add_path(struct oci_layers *l, const char *path, struct vk_error *e)
+{
+	_cleanup_source_ struct vk_source source = {0};
+	int r = vk_lookup_path(path, false, &source, e);
+
+	return r < 0 ? r : parse(l, &source, e);
+}
+
 int oci_add_layer(struct oci_layers *l, const char *word, bool path_allowed, struct vk_error *e)
 {
 	_cleanup_source_ struct vk_source source = {0};
@@ -46,10 +55,10 @@ int oci_add_layer(struct oci_layers *l, const char *word, bool path_allowed, str
 		return vk_error_set(e, E2BIG, "a container can be under at most %d policies",
 				    VK_MAX_LAYERS);
 	if (path_allowed && *word == '/') {
-		r = vk_lookup_path(word, false, &source, e);
-		if (r == -ENOENT)
-			return vk_error_at(e, ENOENT, word, 0, 0, "there is no such policy");
-		return r < 0 ? r : parse(l, &source, e);
+		r = add_path(l, word, e);
+		return r == -ENOENT ?
+			       vk_error_at(e, ENOENT, word, 0, 0, "there is no such policy") :
+			       r;
 	}
 	if (!is_name(word)) {
 		vk_error_set(e, EINVAL, "\"%.80s\" is no name of a policy", word);
@@ -101,10 +110,7 @@ bool oci_layers_push(const struct oci_layers *l)
 
 int oci_add_default(struct oci_layers *l, struct vk_error *e)
 {
-	if (access(VK_OCI_DEFAULT, F_OK) == 0)
-		return oci_add_layer(l, VK_OCI_DEFAULT, true, e);
-	if (errno != ENOENT)
-		return vk_error_at(e, errno, VK_OCI_DEFAULT, 0, 0, "cannot read this policy: %s",
-				   strerror(errno));
-	return oci_add_layer(l, VK_OCI_BUILTIN, false, e);
+	int r = add_path(l, VK_OCI_DEFAULT, e);
+
+	return r == -ENOENT && !e->code ? oci_add_layer(l, VK_OCI_BUILTIN, false, e) : r;
 }

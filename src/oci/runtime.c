@@ -20,6 +20,7 @@
 
 #include "cleanup.h"
 #include "config_edit.h"
+#include "meaning.h"
 #include "runtime.h"
 
 #define MAX_CONFIG (256 << 20)
@@ -299,29 +300,94 @@ static int put_broker(char **text, size_t *len, struct vk_error *e)
 	return 0;
 }
 
-/* The profile that the policies need, together with the engine's, into the text. @args: what the
- * hook has to know of it. */
-static int put_filter(const struct request *q, const char *path, char **text, size_t *len,
-		      char **args, struct vk_error *e)
+/**
+ * struct answer - what the hook says of a container's policies
+ * @text:     owned
+ * @hash:     of the filter for system calls, 16 digits
+ * @document: number of the layers, 16 digits
+ * @profile:  the seccomp profile that the policies need, together with the engine's; "": none
+ * @takeover: the engine's profiles are layers
+ * @broker:   members may push
+ */
+struct answer {
+	char *text;
+	char hash[17];
+	char document[17];
+	const char *profile;
+	bool takeover;
+	bool broker;
+};
+
+static void answer_free(struct answer *a)
 {
-	_cleanup_free_ char *question = NULL, *answer = NULL, *taken = NULL, *quoted = NULL;
-	/* A bundle that is used again: what counts is what its engine asked for. */
-	int r = oci_config_move(text, len, "linux", OCI_TAKEN_SECCOMP, "seccomp", e);
+	free(a->text);
+}
+
+/* "HASH document=NUMBER[ takeover][ broker]", and the profile on the lines after it. */
+static int parse_answer(struct answer *a, struct vk_error *e)
+{
+	char *line = a->text, *word = strchr(line, '\n');
+
+	if (!word)
+		return vk_error_set(e, EPROTO, "the hook's answer is not understood");
+	*word = '\0';
+	a->profile = word + 1;
+	for (size_t i = 0; (word = strsep(&line, " ")); i++) {
+		size_t len = strlen(word);
+
+		if (i == 0 && len == 16)
+			memcpy(a->hash, word, 17);
+		else if (i == 1 && len == 25 && !strncmp(word, "document=", 9))
+			memcpy(a->document, word + 9, 17);
+		else if (i > 1 && !strcmp(word, "takeover"))
+			a->takeover = true;
+		else if (i > 1 && !strcmp(word, "broker"))
+			a->broker = true;
+		else
+			return vk_error_set(e, EPROTO, "the hook's answer is not understood");
+	}
+	return 0;
+}
+
+/* An answer that is kept still. */
+static bool find_answer(const struct request *q, const char *annotation, size_t len,
+			struct answer *ret)
+{
+	struct vk_meaning a;
+
+	/* Between its quotes, if what is there is what it means. */
+	if (annotation && (len < 3 || *annotation != '"' || memchr(annotation, '\\', len)))
+		return false;
+	if (q->takeover ||
+	    !oci_meaning_words(&a, q->policies, q->n_policies, annotation ? annotation + 1 : "",
+			       annotation ? len - 2 : 0) ||
+	    !oci_meaning_find(&a))
+		return false;
+	snprintf(ret->document, sizeof(ret->document), "%016llx", (unsigned long long)a.document);
+	ret->profile = "";
+	ret->broker = a.broker;
+	return true;
+}
+
+/* What the container's policies mean for its configuration. */
+static int get_answer(const struct request *q, const char *text, size_t len, struct answer *ret,
+		      struct vk_error *e)
+{
+	_cleanup_free_ char *question = NULL;
 	struct {
 		const char *outer, *inner, *value;
 		size_t len;
 	} ask[] = {{"annotations", VK_OCI_ANNOTATION, NULL, 0},
 		   {"linux", "seccomp", NULL, 0},
 		   {"process", "apparmorProfile", NULL, 0}};
-	size_t n = 0;
-	bool take = false;
-	char *profile, *words, *word;
+	size_t n;
+	int r = 0;
 
-	if (r == 0)
-		r = oci_config_move(text, len, "process", OCI_TAKEN_APPARMOR, "apparmorProfile", e);
 	for (size_t i = 0; r == 0 && i < 3; i++) {
-		r = oci_config_find(*text, *len, ask[i].outer, ask[i].inner, &ask[i].value,
+		r = oci_config_find(text, len, ask[i].outer, ask[i].inner, &ask[i].value,
 				    &ask[i].len, e);
+		if (r == 0 && i == 0 && find_answer(q, ask[0].value, ask[0].len, ret))
+			return 0;
 		if (r == 0 && !ask[i].value) {
 			ask[i].value = "null";
 			ask[i].len = 4;
@@ -335,44 +401,53 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 		question = NULL;
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
-	r = ask_hook(q, question, &answer, &n, e);
-	if (r < 0 || n == 0)
-		return r;
-	profile = strchr(answer, '\n');
-	if (!profile || profile - answer < 16)
-		return vk_error_set(e, EPROTO, "the hook's answer is not understood");
-	*profile++ = '\0';
-	words = answer + 16;
-	while (r == 0 && (word = strsep(&words, " "))) {
-		if (!strcmp(word, "takeover"))
-			take = true;
-		else if (!strcmp(word, "broker"))
-			r = put_broker(text, len, e);
-		else if (*word)
-			r = vk_error_set(e, EPROTO, "the hook's answer is not understood");
-	}
+	r = ask_hook(q, question, &ret->text, &n, e);
+	return r < 0 ? r : parse_answer(ret, e);
+}
+
+/* Takes the engine's profiles out of force. */
+static int put_aside(char **text, size_t *len, struct vk_error *e)
+{
+	int r = oci_config_move(text, len, "linux", "seccomp", OCI_TAKEN_SECCOMP, e);
+
+	return r < 0 ? r :
+		       oci_config_move(text, len, "process", "apparmorProfile", OCI_TAKEN_APPARMOR,
+				       e);
+}
+
+/* What the policies need, into the text. @args: what the hook has to know of it. */
+static int put_filter(const struct request *q, const char *path, char **text, size_t *len,
+		      char **args, struct vk_error *e)
+{
+	vk_cleanup(answer_free) struct answer a = {0};
+	_cleanup_free_ char *taken = NULL, *quoted = NULL;
+	/* A bundle that is used again: what counts is what its engine asked for. */
+	int r = oci_config_move(text, len, "linux", OCI_TAKEN_SECCOMP, "seccomp", e);
+
+	if (r == 0)
+		r = oci_config_move(text, len, "process", OCI_TAKEN_APPARMOR, "apparmorProfile", e);
+	if (r == 0)
+		r = get_answer(q, *text, *len, &a, e);
+	if (r == 0 && a.broker)
+		r = put_broker(text, len, e);
+	if (r == 0 && a.takeover)
+		r = put_aside(text, len, e);
 	if (r < 0)
 		return r;
-	answer[16] = '\0';
-	if (take) {
-		r = oci_config_move(text, len, "linux", "seccomp", OCI_TAKEN_SECCOMP, e);
-		if (r == 0)
-			r = oci_config_move(text, len, "process", "apparmorProfile",
-					    OCI_TAKEN_APPARMOR, e);
-		if (r < 0)
-			return r;
+	if (a.takeover) {
 		if (asprintf(&taken, "--taken=%s", path) < 0)
 			taken = NULL;
 		quoted = taken ? oci_json_quote(taken) : NULL;
 		if (!quoted)
 			return vk_error_set(e, ENOMEM, "no memory");
 	}
-	if (asprintf(args, "%s%s%s%s%s", *profile ? ",\"--filter=" : "", *profile ? answer : "",
-		     *profile ? "\"" : "", quoted ? "," : "", quoted ? quoted : "") < 0) {
+	if (asprintf(args, "%s%s%s,\"--document=%s\"%s%s", *a.profile ? ",\"--filter=" : "",
+		     *a.profile ? a.hash : "", *a.profile ? "\"" : "", a.document,
+		     quoted ? "," : "", quoted ? quoted : "") < 0) {
 		*args = NULL;
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
-	return *profile ? oci_config_set(text, len, "linux", "seccomp", profile, e) : 0;
+	return *a.profile ? oci_config_set(text, len, "linux", "seccomp", a.profile, e) : 0;
 }
 
 static int edit_config(const struct request *q, const char *path, struct vk_error *e)

@@ -31,6 +31,36 @@ teardown() {
 	nothing_left
 }
 
+# Whether after one more start what its words mean is kept.
+meaning_kept() { # before
+	"$runtime" --policy fresh run -b $bundles/k k </dev/null
+	(($(meanings) > $1))
+}
+
+meanings() {
+	bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_meanings | jq length
+}
+
+@test "what policies mean is kept for the next container, until one of their files changes" {
+	local before
+	policy fresh /secret
+	make_bundle k 'cat /secret; cat /other'
+	before=$(meanings)
+	# Not of files that have changed just now.
+	wait_for 60 meaning_kept "$before"
+	vkernel run --keep --name alike -p fresh -- true
+	run "$runtime" --policy fresh run -b $bundles/k k </dev/null
+	has 0 "can't open '/secret': Permission denied" other
+	policy fresh /other
+	run "$runtime" --policy fresh run -b $bundles/k k </dev/null
+	has 1 secret "can't open '/other': Permission denied"
+	rm /etc/vkernel/policies/fresh.yaml
+	run "$runtime" --policy fresh run -b $bundles/k k </dev/null
+	has 1 "no policy is named 'fresh'"
+	vkernel rm alike
+	nothing_left
+}
+
 @test "a policy that is missing, wrong, not root's or a path: no start, and why" {
 	make_bundle e 'cat /other'
 	run "$runtime" --policy no-such run -b $bundles/e e </dev/null
