@@ -19,6 +19,12 @@ static int no_broker(int code, struct vk_error *e)
 		vk_error_set(e, code, "connecting to " VK_BROKER_SOCKET " is denied");
 	else
 		vk_error_set(e, code, "vkerneld cannot be reached at " VK_BROKER_SOCKET);
+	if (code == ECONNREFUSED) {
+		vk_error_advise(e, "nobody serves it any more: on the host, systemctl enable --now "
+				   "vkerneld.socket; a container that saw a vkerneld which was "
+				   "started by hand must be restarted after that was");
+		return -code;
+	}
 	vk_error_advise(e, "on the host: systemctl enable --now vkerneld.socket; into a "
 			   "container the socket must be mounted");
 	return -code;
