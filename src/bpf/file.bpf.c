@@ -190,7 +190,10 @@ static __noinline u64 vk_open_slow(struct file *file)
 
 #define VK_GRANTED 1 /* the rules do; not 0, so that all who allow share one end */
 
-/* Judges an open by rules: VK_GRANTED, or what the hook returns. *ret_place: of the member. */
+/*
+ * Judges an open by rules: VK_GRANTED, negative, or 0 if the task is no member (which may be marked
+ * for its next exec, and its set-up allowed). *ret_place: of the member.
+ */
 static __always_inline int vk_open(struct task_struct *task, vk_arguments *arguments,
 				   volatile u32 *ret_place)
 {
@@ -198,6 +201,7 @@ static __always_inline int vk_open(struct task_struct *task, vk_arguments *argum
 	u32 place = vk_member_find(task, true);
 	struct vk_name_slot *slot;
 	struct dentry *dentry;
+	int r;
 
 	if (place) {
 		*ret_place = place;
@@ -230,7 +234,8 @@ static __always_inline int vk_open(struct task_struct *task, vk_arguments *argum
 judge:
 	if (rights & VK_RIGHTS_OPENS || vk_open_reads(vk_file_of(arguments), rights))
 		return VK_GRANTED; /* and not to be reported */
-	return vk_open_judge(vk_file_of(arguments), rights);
+	r = vk_open_judge(vk_file_of(arguments), rights);
+	return r ? r : VK_GRANTED;
 }
 
 SEC("lsm/file_open")

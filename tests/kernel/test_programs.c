@@ -35,6 +35,25 @@ LIVE_TEST_WITHIN(one_program_denies, 120)
 	CHECK_EQ(open_as_member(), 0);
 }
 
+static int run_read_write(void)
+{
+	return live_open(LIVE_DIR "/ops/file", O_RDWR);
+}
+
+/* Also when the rules grant what is wanted, but not every open, so that they look closer. */
+LIVE_TEST_WITHIN(asked_of_every_open, 120)
+{
+	static const struct program_op read_write = {.run = run_read_write};
+
+	prepare_ops();
+	live_policy("files: {default: allow, rules: [{deny: [truncate], path: " LIVE_DIR
+		    "/ops/*}]}");
+	CHECK_EQ(as_member(&read_write), 0);
+	CHECK_EQ(push_image(image_returning("p", VK_HOOK_file_open, -EDQUOT), 0), 0);
+	CHECK_EQ(as_member(&read_write), EDQUOT);
+	CHECK_EQ(open_as_member(), EDQUOT);
+}
+
 /* struct in every_hook.bpf.c */
 struct every_hook {
 	uint32_t which, pad;
