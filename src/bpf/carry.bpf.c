@@ -132,6 +132,10 @@ static __always_inline long vk_ask(struct vk_fixed_event *fixed, bool has_path)
 	return r;
 }
 
+#define VK_WANTS_SUBJECT                                                                           \
+	(VK_WANT_cred | VK_WANT_parent | VK_WANT_comm | VK_WANT_time | VK_WANT_exe |               \
+	 VK_WANT_instance)
+
 /* Who: the same for every hook. */
 static __always_inline void vk_subject(struct vk_policy_event *ev, u32 hook,
 				       struct task_struct *task, const struct cred *cred)
@@ -143,6 +147,9 @@ static __always_inline void vk_subject(struct vk_policy_event *ev, u32 hook,
 	ev->pid = pid >> 32;
 	ev->tid = pid;
 	ev->uid = cred->uid.val;
+	/* Asked once for all of them: the verifier removes what follows, but not the questions. */
+	if (!(wants & VK_WANTS_SUBJECT))
+		return;
 	if (wants & VK_WANT_cred) {
 		ev->gid = cred->gid.val;
 		ev->euid = cred->euid.val;
@@ -178,10 +185,13 @@ static __always_inline void vk_subject(struct vk_policy_event *ev, u32 hook,
 	}
 }
 
-static __always_inline void vk_object(struct vk_policy_event *ev, struct inode *inode)
+static __always_inline void vk_object(struct vk_policy_event *ev, struct file *file)
 {
+	struct inode *inode;
+
 	if (!(vk_wants() & VK_WANT_inode))
 		return;
+	inode = file->f_inode;
 	ev->file.ino = inode->i_ino;
 	ev->file.dev = inode->i_sb->s_dev;
 	ev->file.mode = inode->i_mode;
@@ -243,7 +253,7 @@ int BPF_PROG(vk_c_file_open, struct file *file)
 	if (task->cred != cred && vk_mount_is_private(file->f_path.mnt))
 		return 0;
 	vk_subject(ev, VK_HOOK_file_open, task, cred);
-	vk_object(ev, file->f_inode);
+	vk_object(ev, file);
 	ev->file.flags = file->f_flags;
 	return vk_answer(&fixed, true);
 }
@@ -252,7 +262,7 @@ SEC("lsm/bprm_check_security")
 int BPF_PROG(vk_c_bprm_check_security, struct linux_binprm *bprm)
 {
 	VK_EVENT(bprm_check_security);
-	vk_object(ev, bprm->file->f_inode);
+	vk_object(ev, bprm->file);
 	return vk_answer(&fixed, true);
 }
 
@@ -262,7 +272,7 @@ static __always_inline void vk_mapped_object(struct vk_policy_event *ev, struct 
 	struct backing_file *backing = NULL;
 	u64 user, inode;
 
-	vk_object(ev, file->f_inode);
+	vk_object(ev, file);
 	if (!(vk_wants() & VK_WANT_inode) || !bpf_core_field_exists(backing->user_path) ||
 	    !vk_mount_is_private(file->f_path.mnt))
 		return;
@@ -316,7 +326,7 @@ static __always_inline int vk_carry_command(struct vk_fixed_event *fixed, struct
 {
 	struct vk_policy_event *ev = vk_event_of(*fixed);
 
-	vk_object(ev, file->f_inode);
+	vk_object(ev, file);
 	ev->file.flags = cmd;
 	ev->file.value = arg;
 	return vk_answer(fixed, true);
@@ -355,7 +365,7 @@ SEC("lsm/file_truncate")
 int BPF_PROG(vk_c_file_truncate, struct file *file)
 {
 	VK_EVENT(path_truncate);
-	vk_object(ev, file->f_inode);
+	vk_object(ev, file);
 	return vk_answer(&fixed, true);
 }
 

@@ -267,7 +267,7 @@ int BPF_PROG(vk_file_open_asks, struct file *file)
 		r = vk_open(task, &arguments, &place);
 		if (r != VK_GRANTED)
 			return r; /* deny: the rules do; allow: not a member */
-		if (vk_asks(VK_HOOK_file_open) && place) {
+		if (place) {
 			ctx = arguments;
 			VK_ASK(file_open, file, place, 0);
 		}
