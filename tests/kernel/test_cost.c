@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * What rules for system calls cost calls that are allowed, in instructions: nothing where hooks
- * enforce them, and what a filter made by hand with libseccomp costs where a filter has to. All in
- * one run, in a guest whose clock counts instructions; elsewhere there is nothing to compare.
+ * enforce them, and what a filter made by hand with libseccomp costs where a filter has to. And
+ * what policy programs cost an open. All in one run, in a guest whose clock counts instructions;
+ * elsewhere there is nothing to compare.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,7 +19,7 @@
 
 #include "cleanup.h"
 #include "entry.h"
-#include "live.h"
+#include "push_program.h"
 
 #define HOOKS "syscalls: {deny: [bpf, perf_event_open, '@module', acct]}"
 #define FILTER                                                                                     \
@@ -153,4 +156,78 @@ TEST(a_filter_costs_what_one_made_by_hand_costs, .timeout = 100000)
 		CHECK(ours[i] > none[i]);
 		CHECK(ours[i] < theirs[i] + 100);
 	}
+}
+
+/* ---- policy programs ---- */
+
+#define OPENED LIVE_DIR "/tmpfs/file"
+
+/* A warm open and close. */
+static void measure_open(void *arg)
+{
+	uint64_t *ret = arg;
+
+	*ret = UINT64_MAX;
+	for (int batch = 0; batch < 200; batch++) {
+		struct timespec a, b;
+		uint64_t ns;
+
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		for (int i = 0; i < 20; i++)
+			close(open(OPENED, O_RDONLY | O_CLOEXEC));
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		ns = (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000u + (uint64_t)b.tv_nsec -
+		     (uint64_t)a.tv_nsec;
+		if (ns / 20 < *ret)
+			*ret = ns / 20;
+	}
+}
+
+static uint64_t cost_of_open(void)
+{
+	uint64_t *ret = results(), cost;
+
+	live_run(measure_open, ret);
+	cost = *ret;
+	munmap(ret, 4096);
+	return cost;
+}
+
+static void push_allowing(const char *name, uint32_t wants, unsigned int flags)
+{
+	struct vk_program_image *img = image_returning(name, VK_HOOK_file_open, 0);
+
+	img->wants = wants;
+	ASSERT(push_image(img, flags) == 0);
+}
+
+LIVE_TEST_WITHIN(what_policy_programs_cost, 100000)
+{
+	uint64_t none, one, five, path, after;
+
+	if (!counts_instructions())
+		SKIP("the clock does not count instructions");
+	/* Not on an overlay, where an open is two. */
+	live_dir(LIVE_DIR "/tmpfs");
+	ASSERT(mount("tmpfs", LIVE_DIR "/tmpfs", "tmpfs", 0, NULL) == 0);
+	live_file(OPENED, "text");
+	live_policy("files: {default: allow}");
+	none = cost_of_open();
+	push_allowing("p0", 0, 0);
+	one = cost_of_open();
+	push_allowing("p0", VK_WANT_path, VK_PUSH_REPLACE);
+	path = cost_of_open();
+	push_allowing("p0", 0, VK_PUSH_REPLACE);
+	after = cost_of_open();
+	for (char name[] = "p1"; name[1] < '5'; name[1]++)
+		push_allowing(name, 0, 0);
+	five = cost_of_open();
+	printf("# open and close: %u; with a program %+d, five %+d, one that wants the path %+d\n",
+	       (unsigned int)none, (int)(one - none), (int)(five - none), (int)(path - none));
+	CHECK(one <= none + 160);
+	CHECK(five <= one + 4 * 20);
+	/* The path is built for those who ask only. */
+	CHECK(path > one + 500);
+	CHECK(after < one + 20);
+	umount2(LIVE_DIR "/tmpfs", MNT_DETACH);
 }
