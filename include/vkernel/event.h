@@ -9,11 +9,11 @@
 #ifndef VKERNEL_EVENT_H
 #define VKERNEL_EVENT_H
 
-#define VK_EVENT_ABI 1
+#define VK_EVENT_ABI 2
 
 /*
  * X(hook, number, flags) - hooks, named as the kernel names its LSM hooks. VK_HAS_PATH: there is a
- * path for programs that ask for it.
+ * path for programs that ask for it; VK_HAS_PATHS: an old name and a new one.
  */
 /* clang-format off */
 #define VK_PROGRAM_HOOKS(X)                                                                        \
@@ -28,8 +28,8 @@
 	X(path_mkdir, 9, VK_HAS_PATH)                                                              \
 	X(path_rmdir, 10, VK_HAS_PATH)                                                             \
 	X(path_symlink, 11, VK_HAS_PATH)                                                           \
-	X(path_link, 12, VK_HAS_PATH)                                                              \
-	X(path_rename, 13, VK_HAS_PATH)                                                            \
+	X(path_link, 12, VK_HAS_PATHS)                                                             \
+	X(path_rename, 13, VK_HAS_PATHS)                                                           \
 	X(path_truncate, 14, VK_HAS_PATH)                                                          \
 	X(path_chmod, 15, VK_HAS_PATH)                                                             \
 	X(path_chown, 16, VK_HAS_PATH)                                                             \
@@ -66,6 +66,7 @@
 /* clang-format on */
 
 #define VK_HAS_PATH 1
+#define VK_HAS_PATHS 3
 enum vk_hook_id {
 #define X(hook, number, flags) VK_HOOK_##hook = (number),
 	VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)
@@ -83,6 +84,8 @@ enum vk_path_kind {
 
 #define VK_EVENT_FIXED 128 /* bytes before @path */
 #define VK_EVENT_PATH_BYTES 4096
+#define VK_EVENT_NEW_PATH_BYTES 3584 /* all of it fits in what the kernel allocates at most */
+#define VK_EVENT_ONE_PATH (VK_EVENT_FIXED + VK_EVENT_PATH_BYTES) /* bytes before @new_path */
 
 /**
  * struct vk_event - one operation of one member
@@ -104,7 +107,7 @@ enum vk_path_kind {
  *             the inode (0: none yet) and @file.mode, its type and permissions, with
  *             VK_NEED(inode), else 0; path_mknod, path_mkdir: @file.mode that it will have;
  *             @file.flags: file_open: O_* of open(2), sb_mount: MS_*, sb_umount: MNT_*,
- *             mmap_file: MAP_*, file_ioctl, file_fcntl: the command; @file.prot: mmap_file and
+ *             path_rename: RENAME_*, mmap_file: MAP_*, file_ioctl, file_fcntl: the command; @file.prot: mmap_file and
  *             file_mprotect: PROT_*; @file.value: argument of file_ioctl and file_fcntl
  * @net:       socket hooks; bind, connect, sendmsg: @net.port in host byte order and @addr
  *             (IPv4 in the first four bytes); port and address are 0 for other families.
@@ -116,9 +119,12 @@ enum vk_path_kind {
  *             loaded (2: a module, since before 6.1); key_permission: permission wanted;
  *             task_prctl: number[0] is the option, [1] to [3] its arguments
  * @addr:      see @net
+ * @new_path_kind, @new_path_len: path_link and path_rename: those of @new_path
  * @path:      canonical name in the instance's mount namespace, "" for none, "/" for the root;
  *             exists only for programs that say VK_NEED(path). For path_link and path_rename: the
  *             old name. Longer names than fit are denied before programs are asked.
+ * @new_path:  path_link and path_rename: the new name; exists there only, if @path does. With
+ *             RENAME_EXCHANGE both change places.
  */
 struct vk_event {
 	__u16 abi;
@@ -171,13 +177,20 @@ struct vk_event {
 		__u8 addr[16];
 		__u32 addr32[4];
 		__u64 addr64[2];
+		struct {
+			__u32 new_path_kind;
+			__u32 new_path_len;
+		};
 	};
 	char path[VK_EVENT_PATH_BYTES];
+	char new_path[VK_EVENT_NEW_PATH_BYTES];
 };
 _Static_assert(__builtin_offsetof(struct vk_event, comm) == 48, "vk_event is ABI");
 _Static_assert(__builtin_offsetof(struct vk_event, file) == 80, "vk_event is ABI");
 _Static_assert(__builtin_offsetof(struct vk_event, addr) == 112, "vk_event is ABI");
 _Static_assert(__builtin_offsetof(struct vk_event, path) == VK_EVENT_FIXED, "vk_event is ABI");
+_Static_assert(__builtin_offsetof(struct vk_event, new_path) == VK_EVENT_ONE_PATH,
+	       "vk_event is ABI");
 
 /* What vk_ancestor() says of a process. */
 enum vk_ancestor_what {

@@ -151,14 +151,17 @@ extern __u64 vk_ancestor(__u32 level, __u32 what);
 
 /* ---- paths; with VK_NEED(path) ---- */
 
-/* Whether the path is @literal. */
-#define vk_path_is(event, literal) (!vk_strncmp((event)->path, sizeof(literal), literal))
-/* Whether the path begins with @literal, which may end within a component. */
-#define vk_path_starts(event, literal) (!vk_strncmp((event)->path, sizeof(literal) - 1, literal))
-/* Whether the path is the directory @literal or below it. */
-#define vk_path_under(event, literal)                                                              \
-	(vk_path_starts(event, literal) && ((event)->path[sizeof(literal) - 1] == '/' ||           \
-					    (event)->path[sizeof(literal) - 1] == '\0'))
+/* Whether @path, event->path or event->new_path, is @literal. */
+#define vk_name_is(path, literal) (!vk_strncmp(path, sizeof(literal), literal))
+/* Whether it begins with @literal, which may end within a component. */
+#define vk_name_starts(path, literal) (!vk_strncmp(path, sizeof(literal) - 1, literal))
+/* Whether it is the directory @literal or below it. */
+#define vk_name_under(path, literal)                                                               \
+	(vk_name_starts(path, literal) &&                                                          \
+	 ((path)[sizeof(literal) - 1] == '/' || (path)[sizeof(literal) - 1] == '\0'))
+#define vk_path_is(event, literal) vk_name_is((event)->path, literal)
+#define vk_path_starts(event, literal) vk_name_starts((event)->path, literal)
+#define vk_path_under(event, literal) vk_name_under((event)->path, literal)
 
 /* ---- rates ---- */
 

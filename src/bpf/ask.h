@@ -20,36 +20,45 @@
 #ifndef VK_BPF_ASK_H
 #define VK_BPF_ASK_H
 
-/* Copies the name in scratch, of class @class, into the event of the task. */
-static __always_inline bool vk_copy_path(struct vk_call *c, u32 class)
+/* Copies the name in scratch, of class @class, to @path, which has @room bytes. */
+static __always_inline bool vk_copy_path(struct vk_call *c, u32 class, char *path, u64 room,
+					 u32 *ret_kind, u32 *ret_len)
 {
-	struct vk_policy_event *ev;
-	struct vk_scratch *s;
+	struct vk_scratch *s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
 	u64 len;
 
-	if (class == VK_NAME_LOST)
+	if (class == VK_NAME_LOST || !s || s->off > VK_PATH)
 		return false;
-	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
-	ev = bpf_task_storage_get(&vk_paths, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!s || !ev || s->off > VK_PATH)
-		return false;
-	ev->path_kind = class;
+	*ret_kind = class;
 	len = class == VK_NAME_ANON ? 0 : VK_PATH - s->off;
-	if (len >= VK_EVENT_PATH_BYTES)
-		return false;
 	if (len == 0 && class != VK_NAME_ANON) {
-		ev->path[0] = '/';
-		ev->path[1] = 0;
-		ev->path_len = 1;
+		path[0] = '/';
+		path[1] = 0;
+		*ret_len = 1;
 		return true;
 	}
-	ev->path_len = len;
-	asm volatile("" : "+r"(len));
-	len &= VK_EVENT_PATH_BYTES - 1;
-	ev->path[len] = 0;
+	*ret_len = len;
+	asm volatile("" : "+r"(len)); /* what is compared is what is used, for the verifier */
+	if (len >= room)
+		return false;
+	path[len] = 0;
 	if (len == 0)
 		return true;
-	return bpf_probe_read_kernel(ev->path, len, &s->buf[s->off & (VK_PATH - 1)]) == 0;
+	return bpf_probe_read_kernel(path, len, &s->buf[s->off & (VK_PATH - 1)]) == 0;
+}
+
+/* The event of the task that holds one path. */
+static __always_inline struct vk_policy_event *vk_event_one(struct task_struct *task, u64 flags)
+{
+	return bpf_task_storage_get(&vk_paths, task, NULL, flags);
+}
+
+static __always_inline bool vk_copy_only(struct vk_call *c, u32 class)
+{
+	struct vk_policy_event *ev = vk_event_one(c->task, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	return ev &&
+	       vk_copy_path(c, class, ev->path, sizeof(ev->path), &ev->path_kind, &ev->path_len);
 }
 
 /*
@@ -62,7 +71,25 @@ static __noinline bool vk_leave_path(struct dentry *dentry, struct vfsmount *mnt
 
 	if (!vk_begin(&c))
 		return false; /* a member when it was asked for its programs */
-	return vk_copy_path(&c, vk_build_name(&c, dentry, mnt));
+	return vk_copy_only(&c, vk_build_name(&c, dentry, mnt));
+}
+
+/* The same with two names. The old one last: a report takes what is in scratch. */
+static __noinline bool vk_leave_paths(struct dentry *old, struct dentry *new, struct vfsmount *mnt)
+{
+	struct vk_policy_event *ev;
+	struct vk_call c;
+	u32 class;
+
+	if (!vk_begin(&c))
+		return false; /* as above */
+	class = vk_build_name(&c, new, mnt);
+	ev = bpf_task_storage_get(&vk_path_pairs, c.task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!ev || !vk_copy_path(&c, class, ev->new_path, sizeof(ev->new_path), &ev->new_path_kind,
+				 &ev->new_path_len))
+		return false;
+	class = vk_build_name(&c, old, mnt);
+	return vk_copy_path(&c, class, ev->path, sizeof(ev->path), &ev->path_kind, &ev->path_len);
 }
 
 /* The same for a file that is mapped: of one underneath an overlay's, the overlay's own. */
@@ -72,14 +99,14 @@ static __noinline bool vk_leave_mapped(struct file *file)
 
 	if (!vk_begin(&c))
 		return false; /* as above */
-	return vk_copy_path(&c, vk_build_mapped(&c, file));
+	return vk_copy_only(&c, vk_build_mapped(&c, file));
 }
 
 /* For hooks whose arguments have no path now: programs see that there is none. */
 static __noinline bool vk_leave_no_path(void)
 {
-	struct vk_policy_event *ev = bpf_task_storage_get(&vk_paths, bpf_get_current_task_btf(),
-							  NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct vk_policy_event *ev =
+		vk_event_one(bpf_get_current_task_btf(), BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!ev)
 		return false;
@@ -139,7 +166,7 @@ static __always_inline bool vk_path_path(unsigned long long *ctx)
 	return vk_leave_path(path->dentry, path->mnt);
 }
 
-/* (directory, dentry, ...), and rename's (old directory, old dentry, ...) */
+/* (directory, dentry, ...) */
 static __always_inline bool vk_path_name(unsigned long long *ctx)
 {
 	const struct path *dir = (void *)ctx[0];
@@ -152,7 +179,15 @@ static __always_inline bool vk_path_link(unsigned long long *ctx)
 {
 	const struct path *dir = (void *)ctx[1];
 
-	return vk_leave_path((struct dentry *)ctx[0], dir->mnt);
+	return vk_leave_paths((struct dentry *)ctx[0], (struct dentry *)ctx[2], dir->mnt);
+}
+
+/* (old directory, old dentry, new directory, new dentry, ...) */
+static __always_inline bool vk_path_rename(unsigned long long *ctx)
+{
+	const struct path *dir = (void *)ctx[2];
+
+	return vk_leave_paths((struct dentry *)ctx[1], (struct dentry *)ctx[3], dir->mnt);
 }
 
 /* (name, path, ...), (from, to) */

@@ -93,16 +93,28 @@ static __always_inline u64 vk_wants(void)
 	return wants;
 }
 
-/* The event with the path that the hook left; NULL: no memory. */
-static __always_inline struct vk_policy_event *vk_with_path(struct vk_fixed_event *fixed)
-{
-	struct vk_policy_event *ev;
+/* How many paths a hook has for programs. */
+enum vk_paths_of { VK_NO_PATH, VK_ONE_PATH, VK_TWO_PATHS };
 
-	ev = bpf_task_storage_get(&vk_paths, bpf_get_current_task_btf(), NULL, 0);
+/* The event with the paths that the hook left; NULL: no memory. */
+static __always_inline struct vk_policy_event *vk_with_path(struct vk_fixed_event *fixed,
+							    enum vk_paths_of paths)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vk_policy_event *ev, *to = vk_event_of(*fixed);
+
+	if (paths == VK_TWO_PATHS)
+		ev = bpf_task_storage_get(&vk_path_pairs, task, NULL, 0);
+	else
+		ev = vk_event_one(task, 0);
 	if (!ev)
 		return NULL;
-	vk_event_of(*fixed)->path_kind = ev->path_kind;
-	vk_event_of(*fixed)->path_len = ev->path_len;
+	to->path_kind = ev->path_kind;
+	to->path_len = ev->path_len;
+	if (paths == VK_TWO_PATHS) {
+		to->new_path_kind = ev->new_path_kind;
+		to->new_path_len = ev->new_path_len;
+	}
 #pragma unroll
 	for (u32 i = 0; i < VK_EVENT_FIXED / 8; i++)
 		((u64 *)ev)[i] = fixed->words[i];
@@ -110,13 +122,13 @@ static __always_inline struct vk_policy_event *vk_with_path(struct vk_fixed_even
 }
 
 /* Asks all programs; returns what the hook does. */
-static __always_inline long vk_ask(struct vk_fixed_event *fixed, bool has_path)
+static __always_inline long vk_ask(struct vk_fixed_event *fixed, enum vk_paths_of paths)
 {
 	struct vk_policy_event *ev = vk_event_of(*fixed);
 	long r;
 
-	if (has_path && vk_wants() & VK_WANT_path) {
-		ev = vk_with_path(fixed);
+	if (paths != VK_NO_PATH && vk_wants() & VK_WANT_path) {
+		ev = vk_with_path(fixed, paths);
 		if (!ev)
 			return -EACCES; /* deny: no path to decide by */
 	}
@@ -227,9 +239,9 @@ static __always_inline void vk_entry(struct vk_policy_event *ev, struct dentry *
 	vk_subject(ev, VK_HOOK_##name, self, self->real_cred)
 
 /* The end of one: asks, and turns the answer into what the verifier takes for an errno. */
-static __always_inline int vk_answer(struct vk_fixed_event *fixed, bool has_path)
+static __always_inline int vk_answer(struct vk_fixed_event *fixed, enum vk_paths_of paths)
 {
-	s64 r = vk_ask(fixed, has_path);
+	s64 r = vk_ask(fixed, paths);
 
 	if (r >= 0)
 		return 0;
@@ -255,7 +267,7 @@ int BPF_PROG(vk_c_file_open, struct file *file)
 	vk_subject(ev, VK_HOOK_file_open, task, cred);
 	vk_object(ev, file);
 	ev->file.flags = file->f_flags;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/bprm_check_security")
@@ -263,7 +275,7 @@ int BPF_PROG(vk_c_bprm_check_security, struct linux_binprm *bprm)
 {
 	VK_EVENT(bprm_check_security);
 	vk_object(ev, bprm->file);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 /* Since 6.5 an overlay's file is mapped by the file underneath: the overlay's own inode. */
@@ -305,7 +317,7 @@ int BPF_PROG(vk_c_mmap_file, struct file *file, unsigned long reqprot, unsigned 
 	vk_mapped_object(ev, file);
 	ev->file.flags = flags;
 	ev->file.prot = prot;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/file_mprotect")
@@ -318,7 +330,7 @@ int BPF_PROG(vk_c_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 	if (file)
 		vk_mapped_object(ev, file);
 	ev->file.prot = prot;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 static __always_inline int vk_carry_command(struct vk_fixed_event *fixed, struct file *file,
@@ -329,7 +341,7 @@ static __always_inline int vk_carry_command(struct vk_fixed_event *fixed, struct
 	vk_object(ev, file);
 	ev->file.flags = cmd;
 	ev->file.value = arg;
-	return vk_answer(fixed, true);
+	return vk_answer(fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/file_ioctl")
@@ -358,7 +370,7 @@ int BPF_PROG(vk_c_path_truncate, const struct path *path)
 {
 	VK_EVENT(path_truncate);
 	vk_entry(ev, path->dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/file_truncate")
@@ -366,7 +378,7 @@ int BPF_PROG(vk_c_file_truncate, struct file *file)
 {
 	VK_EVENT(path_truncate);
 	vk_object(ev, file);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_chmod")
@@ -375,7 +387,7 @@ int BPF_PROG(vk_c_path_chmod, const struct path *path, u16 mode)
 	VK_EVENT(path_chmod);
 	vk_entry(ev, path->dentry);
 	ev->file.flags = mode;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_chown")
@@ -384,7 +396,7 @@ int BPF_PROG(vk_c_path_chown, const struct path *path, u64 uid, u64 gid)
 	VK_EVENT(path_chown);
 	vk_entry(ev, path->dentry);
 	ev->file.value = (u32)uid | (gid & 0xffffffff) << 32;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 /* ---- names ---- */
@@ -396,7 +408,7 @@ int BPF_PROG(vk_c_path_mknod, const struct path *dir, struct dentry *dentry, u16
 	VK_EVENT(path_mknod);
 	vk_entry(ev, dentry);
 	ev->file.mode = mode;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_unlink")
@@ -404,7 +416,7 @@ int BPF_PROG(vk_c_path_unlink, const struct path *dir, struct dentry *dentry)
 {
 	VK_EVENT(path_unlink);
 	vk_entry(ev, dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_mkdir")
@@ -413,7 +425,7 @@ int BPF_PROG(vk_c_path_mkdir, const struct path *dir, struct dentry *dentry, u16
 	VK_EVENT(path_mkdir);
 	vk_entry(ev, dentry);
 	ev->file.mode = mode;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_rmdir")
@@ -421,7 +433,7 @@ int BPF_PROG(vk_c_path_rmdir, const struct path *dir, struct dentry *dentry)
 {
 	VK_EVENT(path_rmdir);
 	vk_entry(ev, dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_symlink")
@@ -429,7 +441,7 @@ int BPF_PROG(vk_c_path_symlink, const struct path *dir, struct dentry *dentry)
 {
 	VK_EVENT(path_symlink);
 	vk_entry(ev, dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/path_link")
@@ -437,15 +449,17 @@ int BPF_PROG(vk_c_path_link, struct dentry *old_dentry)
 {
 	VK_EVENT(path_link);
 	vk_entry(ev, old_dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_TWO_PATHS);
 }
 
 SEC("lsm/path_rename")
-int BPF_PROG(vk_c_path_rename, const struct path *old_dir, struct dentry *old_dentry)
+int BPF_PROG(vk_c_path_rename, const struct path *old_dir, struct dentry *old_dentry,
+	     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
 	VK_EVENT(path_rename);
 	vk_entry(ev, old_dentry);
-	return vk_answer(&fixed, true);
+	ev->file.flags = flags;
+	return vk_answer(&fixed, VK_TWO_PATHS);
 }
 
 /* ---- mounts ---- */
@@ -457,7 +471,7 @@ int BPF_PROG(vk_c_sb_mount, const char *dev_name, const struct path *path, const
 	VK_EVENT(sb_mount);
 	vk_entry(ev, path->dentry);
 	ev->file.flags = flags;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/move_mount")
@@ -465,7 +479,7 @@ int BPF_PROG(vk_c_move_mount, const struct path *from, const struct path *to)
 {
 	VK_EVENT(move_mount);
 	vk_entry(ev, to->dentry);
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/sb_umount")
@@ -474,7 +488,7 @@ int BPF_PROG(vk_c_sb_umount, struct vfsmount *mnt, int flags)
 	VK_EVENT(sb_umount);
 	vk_entry(ev, mnt->mnt_root);
 	ev->file.flags = flags;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }
 
 /* ---- sockets ---- */
@@ -488,7 +502,7 @@ int BPF_PROG(vk_c_socket_create, int family, int type, int protocol, int kern)
 	ev->net.family = family;
 	ev->net.type = type;
 	ev->net.protocol = protocol;
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 static __always_inline void vk_socket_object(struct vk_policy_event *ev, struct socket *sock)
@@ -526,7 +540,7 @@ int BPF_PROG(vk_c_socket_bind, struct socket *sock, void *address, int len)
 	VK_EVENT(socket_bind);
 	vk_socket_object(ev, sock);
 	vk_put_address(ev, address, len, VK_NET_BIND);
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 SEC("lsm/socket_connect")
@@ -535,7 +549,7 @@ int BPF_PROG(vk_c_socket_connect, struct socket *sock, void *address, int len)
 	VK_EVENT(socket_connect);
 	vk_socket_object(ev, sock);
 	vk_put_address(ev, address, len, VK_NET_CONNECT);
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 SEC("lsm/socket_listen")
@@ -544,7 +558,7 @@ int BPF_PROG(vk_c_socket_listen, struct socket *sock, int backlog)
 	VK_EVENT(socket_listen);
 	vk_socket_object(ev, sock);
 	ev->net.value = (u32)backlog;
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 SEC("lsm/socket_accept")
@@ -552,7 +566,7 @@ int BPF_PROG(vk_c_socket_accept, struct socket *sock)
 {
 	VK_EVENT(socket_accept);
 	vk_socket_object(ev, sock);
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 SEC("lsm/socket_sendmsg")
@@ -565,7 +579,7 @@ int BPF_PROG(vk_c_socket_sendmsg, struct socket *sock, struct msghdr *msg, int s
 	if (address)
 		vk_put_address(ev, address, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING);
 	ev->net.value = (u32)size;
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 static __always_inline int vk_carry_peer(struct vk_fixed_event *fixed, struct sock *other)
@@ -575,7 +589,7 @@ static __always_inline int vk_carry_peer(struct vk_fixed_event *fixed, struct so
 
 	if (dentry)
 		vk_entry(vk_event_of(*fixed), dentry);
-	return vk_answer(fixed, true);
+	return vk_answer(fixed, VK_ONE_PATH);
 }
 
 SEC("lsm/unix_stream_connect")
@@ -602,7 +616,7 @@ static __always_inline int vk_carry_process(struct vk_fixed_event *fixed, struct
 	ev->task.pid = other->tgid;
 	ev->task.instance = vk_vki_of(other);
 	ev->task.value = value;
-	return vk_answer(fixed, false);
+	return vk_answer(fixed, VK_NO_PATH);
 }
 
 SEC("lsm/ptrace_access_check")
@@ -639,7 +653,7 @@ int BPF_PROG(vk_c_task_fix_setuid, struct cred *new)
 	VK_EVENT(task_fix_setuid);
 	ev->task.pid = ev->pid;
 	ev->task.value = new->euid.val;
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 SEC("lsm/task_prctl")
@@ -653,7 +667,7 @@ int BPF_PROG(vk_c_task_prctl, int option, unsigned long arg2, unsigned long arg3
 	ev->number[1] = arg2;
 	ev->number[2] = arg3;
 	ev->number[3] = arg4;
-	r = vk_answer(&fixed, false);
+	r = vk_answer(&fixed, VK_NO_PATH);
 	return r ? r : VK_PRCTL_ALLOWED;
 }
 
@@ -677,7 +691,7 @@ int BPF_PROG(vk_c_capable, const struct cred *cred, void *ns, int cap, unsigned 
 	VK_EVENT(capable);
 	ev->capability.number = cap;
 	ev->capability.noaudit = !!(opts & CAP_OPT_NOAUDIT);
-	return vk_answer(&fixed, false);
+	return vk_answer(&fixed, VK_NO_PATH);
 }
 
 /* ---- facilities of the kernel ---- */
@@ -688,7 +702,7 @@ int BPF_PROG(vk_c_capable, const struct cred *cred, void *ns, int cap, unsigned 
 	{                                                                                          \
 		VK_EVENT(hook);                                                                    \
 		ev->number[0] = (value);                                                           \
-		return vk_answer(&fixed, false);                                                   \
+		return vk_answer(&fixed, VK_NO_PATH);                                              \
 	}
 
 VK_CARRY_NUMBER(userns_create, 0, const struct cred *cred)
@@ -704,5 +718,5 @@ int BPF_PROG(vk_c_kernel_read_file, struct file *file, int id)
 {
 	VK_EVENT(kernel_read_file);
 	ev->number[0] = (u32)id;
-	return vk_answer(&fixed, true);
+	return vk_answer(&fixed, VK_ONE_PATH);
 }

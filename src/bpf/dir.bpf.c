@@ -144,7 +144,7 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 }
 
 SEC("lsm/path_rename")
-int VK_HOOK(vk_rename, path_rename, name, const struct path *old_dir, struct dentry *old_dentry,
+int VK_HOOK(vk_rename, path_rename, rename, const struct path *old_dir, struct dentry *old_dentry,
 	    const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* rename(2) stays within one mount */

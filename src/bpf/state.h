@@ -162,12 +162,23 @@ struct {
 } vk_programs SEC(".maps");
 
 /* The event of a task, with a path; made when a program that wants one is first asked. */
+struct vk_event_one_path {
+	u64 words[VK_EVENT_ONE_PATH / 8];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct vk_event_one_path);
+} vk_paths SEC(".maps");
+
+/* The same with two, for links and renames. */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct vk_policy_event);
-} vk_paths SEC(".maps");
+} vk_path_pairs SEC(".maps");
 
 /* For each hook, the policy programs of an instance, spliced into one. index: their slot. */
 #define VK_PROGRAM_ARRAY(hook, number, flags)                                                      \

@@ -300,26 +300,41 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
-static int event_map(bool with_path)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
-	uint32_t size = with_path ? sizeof(struct vk_policy_event) : VK_EVENT_FIXED;
+/* Events have no path, one, or two. */
+static const uint32_t event_bytes[] = {VK_EVENT_FIXED, VK_EVENT_ONE_PATH,
+				       sizeof(struct vk_policy_event)};
+#define EVENTS (sizeof(event_bytes) / sizeof(event_bytes[0]))
 
-	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "vk_dry_event", 4, size, 1, &opts);
-}
-
+/* @events: maps with an event of each size; -1: not needed so far */
 struct attempt {
 	struct vk_code codes[VK_PROGRAM_ENTRIES];
 	uint32_t n;
 	struct report *report;
+	int events[EVENTS];
 };
 
 static void attempt_free(struct attempt *a)
 {
 	for (uint32_t i = 0; i < a->n; i++)
 		vk_code_free(&a->codes[i]);
+	for (size_t i = 0; i < EVENTS; i++)
+		vk_closep(&a->events[i]);
 	if (a->report)
 		munmap(a->report, sizeof(*a->report));
+}
+
+/* A map that holds an event of @bytes, which a program cannot write; or a negative errno. */
+static int event_map(struct attempt *a, uint32_t bytes)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
+	size_t i = 0;
+
+	while (i < EVENTS - 1 && event_bytes[i] != bytes)
+		i++;
+	if (a->events[i] < 0)
+		a->events[i] =
+			bpf_map_create(BPF_MAP_TYPE_ARRAY, "vk_dry_event", 4, bytes, 1, &opts);
+	return a->events[i] < 0 ? -errno : a->events[i];
 }
 
 static uint32_t usec_since(const struct timespec *then)
@@ -333,15 +348,12 @@ static uint32_t usec_since(const struct timespec *then)
 
 int vk_program_dry_load(struct vk_linked *p, struct vk_dry *ret, struct vk_error *e)
 {
-	vk_cleanup(attempt_free) struct attempt a = {0};
+	vk_cleanup(attempt_free) struct attempt a = {.events = {-1, -1, -1}};
 	const struct vk_program_entry *entries = vk_program_entries(p->img);
-	_cleanup_close_ int plain = event_map(false), with_path = event_map(true);
 	struct timespec start;
 	int r = 0, status;
 	pid_t pid;
 
-	if (plain < 0 || with_path < 0)
-		return vk_error_set(e, errno, "cannot make an event: %s", strerror(errno));
 	a.report = mmap(NULL, sizeof(*a.report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
 	if (a.report == MAP_FAILED) {
@@ -349,11 +361,13 @@ int vk_program_dry_load(struct vk_linked *p, struct vk_dry *ret, struct vk_error
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
 	for (uint32_t i = 0; r == 0 && i < p->img->entries.count; i++) {
-		bool path =
-			p->img->wants & VK_WANT_path && vk_program_hook_has_path(entries[i].hook);
+		int event = event_map(&a, vk_program_event_bytes(entries[i].hook, p->img->wants));
 
+		if (event < 0)
+			return vk_error_set(e, -event, "cannot make an event: %s",
+					    strerror(-event));
 		a.n = i + 1;
-		r = vk_dry_code(p, entries[i].function, path ? with_path : plain, &a.codes[i], e);
+		r = vk_dry_code(p, entries[i].function, event, &a.codes[i], e);
 	}
 	if (r < 0)
 		return r;
@@ -368,7 +382,7 @@ int vk_program_dry_load(struct vk_linked *p, struct vk_dry *ret, struct vk_error
 	if (a.n && a.report->entry < a.n) {
 		struct vk_code again = {0};
 
-		vk_dry_code(p, entries[a.report->entry].function, plain, &again, NULL);
+		vk_dry_code(p, entries[a.report->entry].function, 0, &again, NULL);
 		vk_code_free(&again);
 	}
 	r = judge(p, a.n ? vk_program_hook_name(entries[a.report->entry % a.n].hook) : "", a.report,

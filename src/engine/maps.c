@@ -24,6 +24,7 @@ const char *const vk_map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
 						[VK_MAP_CAUSES] = "vk_causes",
 						[VK_MAP_PROGRAMS] = "vk_programs",
 						[VK_MAP_PATHS] = "vk_paths",
+						[VK_MAP_PATH_PAIRS] = "vk_path_pairs",
 						[VK_MAP_MEANINGS] = "vk_meanings",
 #define X(hook, number, flags) [VK_MAP_HOOK(number)] = "vk_p_" #hook,
 						VK_PROGRAM_HOOKS(X) VK_PROGRAM_ALIASES(X)

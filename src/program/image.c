@@ -97,6 +97,14 @@ bool vk_program_hook_has_path(unsigned int hook)
 	return hook < VK_HOOK_COUNT && hooks[hook].flags & VK_HAS_PATH;
 }
 
+uint32_t vk_program_event_bytes(unsigned int hook, uint32_t wants)
+{
+	if (!(wants & VK_WANT_path) || !vk_program_hook_has_path(hook))
+		return VK_EVENT_FIXED;
+	return hooks[hook].flags == VK_HAS_PATHS ? sizeof(struct vk_policy_event) :
+						   VK_EVENT_ONE_PATH;
+}
+
 uint64_t vk_program_hooks(const struct vk_program_image *img)
 {
 	const struct vk_program_entry *entries = vk_program_entries(img);

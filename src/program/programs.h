@@ -49,6 +49,8 @@ bool vk_program_hook_ok(unsigned int hook);
 /* 0: no hook has this name. */
 unsigned int vk_program_hook_id(const char *name);
 bool vk_program_hook_has_path(unsigned int hook);
+/* Bytes of the event at @hook that a program with these VK_WANT_* may read. */
+uint32_t vk_program_event_bytes(unsigned int hook, uint32_t wants);
 /* Bit per hook that the image has a policy for. */
 uint64_t vk_program_hooks(const struct vk_program_image *img);
 bool vk_program_name_ok(const char *name, size_t room);

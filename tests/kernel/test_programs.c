@@ -143,6 +143,57 @@ LIVE_TEST_WITHIN(instances_below, 200)
 	live_ok(vk_instance_remove(live.eng, below, true, &e), &e);
 }
 
+/* ---- both names of a link or rename ---- */
+
+static int rename_across(void)
+{
+	return rename(LIVE_DIR "/from/file", LIVE_DIR "/to/file") < 0 ? errno : 0;
+}
+
+static int rename_back(void)
+{
+	return rename(LIVE_DIR "/to/file", LIVE_DIR "/from/file") < 0 ? errno : 0;
+}
+
+static int exchange(void)
+{
+	return renameat2(AT_FDCWD, LIVE_DIR "/from/file", AT_FDCWD, LIVE_DIR "/to/other",
+			 RENAME_EXCHANGE) < 0 ?
+		       errno :
+		       0;
+}
+
+static int link_across(void)
+{
+	return link(LIVE_DIR "/from/file", LIVE_DIR "/to/file") < 0 ? errno : 0;
+}
+
+static int link_within(void)
+{
+	int r = link(LIVE_DIR "/from/file", LIVE_DIR "/from/again") < 0 ? errno : 0;
+
+	unlink(LIVE_DIR "/from/again");
+	return r;
+}
+
+LIVE_TEST_WITHIN(both_names, 120)
+{
+	static const struct program_op across = {0, rename_across}, back = {0, rename_back},
+				       swap = {0, exchange}, link_ = {0, link_across},
+				       within = {0, link_within};
+
+	live_file(LIVE_DIR "/from/file", "text");
+	live_file(LIVE_DIR "/to/other", "text");
+	live_policy(NOTHING);
+	push_object("both_names.bpf.o", "both");
+	CHECK_EQ(as_member(&across), EDQUOT);
+	CHECK_EQ(as_member(&swap), EBUSY);
+	CHECK_EQ(as_member(&link_), EROFS);
+	CHECK_EQ(as_member(&within), 0);
+	CHECK_EQ(rename_across(), 0);
+	CHECK_EQ(as_member(&back), 0);
+}
+
 /* ---- the examples ---- */
 
 static int exec_written(void)

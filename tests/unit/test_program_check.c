@@ -78,7 +78,7 @@ TEST(wrong_version_of_the_event)
 	struct vk_program_image *img = IMAGE(ALLOW);
 
 	img->event_abi = VK_EVENT_ABI + 1;
-	check_refused(img, EPROTO, "wants events of version 2");
+	check_refused(img, EPROTO, "wants events of version 3");
 	img = IMAGE(ALLOW);
 	img->event_abi = 0;
 	check_refused(img, EPROTO, "wants events of version 0");

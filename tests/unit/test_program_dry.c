@@ -58,6 +58,12 @@ static struct vk_program_image *with_path(struct vk_program_image *img)
 	return img;
 }
 
+static struct vk_program_image *at_rename(struct vk_program_image *img)
+{
+	((struct vk_program_entry *)(uintptr_t)vk_program_entries(img))->hook = VK_HOOK_path_rename;
+	return with_path(img);
+}
+
 TEST(good_programs_pass)
 {
 	struct vk_error e = {0};
@@ -69,6 +75,7 @@ TEST(good_programs_pass)
 		dry_load(IMAGE(MOV(6, 1), LOOKUP, LOAD(1, 6, 24), STORE(0, 0, 1), ALLOW), NULL, &e),
 		0);
 	CHECK_EQ(dry_load(with_path(IMAGE(LOAD(0, 1, 4216), EXIT)), NULL, &e), 0);
+	CHECK_EQ(dry_load(at_rename(IMAGE(LOAD(0, 1, 7800), EXIT)), NULL, &e), 0);
 	if (e.code)
 		FAIL("%s", e.message);
 }
@@ -96,7 +103,10 @@ TEST(read_beyond_the_event)
 	NEEDS_BPF;
 	check_refused(IMAGE(LOAD(0, 1, VK_EVENT_FIXED), EXIT), "invalid access to map value");
 	check_refused(IMAGE(LOAD(0, 1, -8), EXIT), "invalid access to map value");
-	check_refused(with_path(IMAGE(LOAD(0, 1, sizeof(struct vk_policy_event)), EXIT)),
+	/* A second path is where there are two. */
+	check_refused(with_path(IMAGE(LOAD(0, 1, VK_EVENT_ONE_PATH), EXIT)),
+		      "invalid access to map value");
+	check_refused(at_rename(IMAGE(LOAD(0, 1, sizeof(struct vk_policy_event)), EXIT)),
 		      "invalid access to map value");
 	/* By a number that nobody has bounded. */
 	check_refused(IMAGE(LOAD(2, 1, 80), ADDR(1, 2), LOAD(0, 1, 0), EXIT), "math between");
