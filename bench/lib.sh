@@ -15,8 +15,9 @@ bench_say() {
 # exec take depends on what their process did before, and varies from one to the next.
 alone=fork-exit,fork-exec
 processes=0
-# How many policy programs the instance has.
+# How many policy programs the instance has, and which of bench/programs.
 pushed=0
+program=opens
 
 # Run micro with arguments $4..., print its lines with prefix $1; before it measures, attach it to
 # instance $2, which is made and removed, with options $3 of vkernel attach. "-": no instance. No time limits here: while a
@@ -35,7 +36,8 @@ measure_once() { # prefix instance attach-options [argument...]
 		vkernel attach "$instance" $options "$pid" >/dev/null
 	fi
 	for ((; n > 0; n--)); do
-		vkernel program push --replace --name "opens$n" "$instance" "$programs/opens.bpf.o" >/dev/null
+		vkernel program push --replace --name "$program$n" "$instance" \
+			"$programs/$program.bpf.o" >/dev/null
 	done
 	echo go >&"$in"
 	while read -r line; do

@@ -7,10 +7,14 @@
  *	scale update PREFIX COUNT POLICY	replace the rules of instances
  *	scale remove PREFIX COUNT
  *	scale containers PREFIX COUNT POLICY	instances with mount namespaces, and a member in each
+ *	scale push COUNT OBJECT POLICY		load a policy program that often
  *	scale rules COUNT			print a policy of that many rules
  *
  * The first four print the median of the nanoseconds (under --icount: instructions) that each
- * operation took, opening the engine not included; containers the kernel memory of each.
+ * operation took, opening the engine not included; containers the kernel memory of each. Of a push
+ * are printed the nanoseconds until it is in force, of the first one and the median of those that
+ * replace it; of these, what processors worked, which leaves out the waits for tasks that may be
+ * in the old programs; and what the dry load took.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,6 +33,7 @@
 #include "cleanup.h"
 #include "engine.h"
 #include "parse.h"
+#include "programs.h"
 
 static _Noreturn void die(const struct vk_error *e)
 {
@@ -256,6 +262,85 @@ static void run_containers(const char *prefix, size_t n, const char *file)
 	free(pids);
 }
 
+/* ---- loading a policy program ---- */
+
+static struct vk_program_image *read_program(const char *path)
+{
+	static char object[1 << 20];
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	struct vk_program_image *img = NULL;
+	struct vk_error e = {0};
+	size_t len;
+
+	check(f ? 0 : -1, path);
+	len = fread(object, 1, sizeof(object), f);
+	if (vk_program_flatten(path, "push", object, len, &img, &e) < 0)
+		die(&e);
+	return img;
+}
+
+/* Time of processors in this process and in the children that have ended, in nanoseconds. */
+static uint64_t worked(void)
+{
+	struct timespec own;
+	struct rusage children;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+	getrusage(RUSAGE_CHILDREN, &children);
+	return (uint64_t)own.tv_sec * 1000000000u + (uint64_t)own.tv_nsec +
+	       (uint64_t)(children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000u +
+	       (uint64_t)(children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000u;
+}
+
+static int take_row(const struct vk_program_info *info, void *data)
+{
+	*(struct vk_program_row *)data = info->row;
+	return 0;
+}
+
+static void run_push(size_t n, const char *object, const char *file)
+{
+	_cleanup_free_ struct vk_program_image *img = read_program(object);
+	struct vk_policy *p = parse_file(file);
+	uint64_t *times = calloc(n + 1, sizeof(*times)), *work = calloc(n + 1, sizeof(*work));
+	uint64_t *dry = calloc(n + 1, sizeof(*dry)), first;
+	struct vk_program_row row = {0};
+	struct vk_engine *eng = NULL;
+	struct vk_error e = {0};
+	uint32_t id;
+
+	if (!times || !work || !dry || vk_engine_open(&eng, VK_OPEN_CREATE, &e) < 0 ||
+	    vk_instance_create(eng, "push", (const struct vk_policy *const *)&p, 1, &id, &e) < 0)
+		die(&e);
+	for (size_t i = 0; i <= n; i++) {
+		times[i] = now();
+		work[i] = worked();
+		if (vk_program_push(eng, "push", img, img->size, i ? VK_PUSH_REPLACE : 0, &id, &e) <
+			    0 ||
+		    vk_program_list(eng, "push", 0, take_row, &row, &e) < 0)
+			die(&e);
+		times[i] = now() - times[i];
+		work[i] = worked() - work[i];
+		dry[i] = row.dry_usec * 1000ull;
+	}
+	first = times[0];
+	qsort(times + 1, n, sizeof(*times), compare);
+	qsort(work + 1, n, sizeof(*work), compare);
+	qsort(dry + 1, n, sizeof(*dry), compare);
+	printf("program-length %u\n", img->insns.count);
+	printf("first %" PRIu64 "\n", first);
+	printf("replace %" PRIu64 "\n", times[1 + n / 2]);
+	printf("replace-worked %" PRIu64 "\n", work[1 + n / 2]);
+	printf("dry %" PRIu64 "\n", dry[1 + n / 2]);
+	if (vk_instance_remove(eng, "push", false, &e) < 0)
+		die(&e);
+	vk_policy_free(p);
+	vk_engine_close(eng);
+	free(times);
+	free(work);
+	free(dry);
+}
+
 static int usage(void)
 {
 	fprintf(stderr, "scale: wrong arguments (the top of bench/scale.c explains)\n");
@@ -281,6 +366,8 @@ int main(int argc, char **argv)
 		print_policy(stdout, 1, (unsigned int)n);
 	else if (argc == 5 && strcmp(what, "containers") == 0)
 		run_containers(argv[2], n, argv[4]);
+	else if (argc == 5 && strcmp(what, "push") == 0)
+		run_push(strtoul(argv[2], NULL, 10), argv[3], argv[4]);
 	else {
 		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 			if (strcmp(what, table[i].name) == 0 && argc == table[i].argc) {

@@ -114,6 +114,20 @@ function macro_targets(row, limit,   plain, cost, text, dock, what, of) {
 	target(what, "25 %", sprintf("%.1f %% of %+d", of, dock), \
 		verdict(of - 25, sprintf("%.1f %%", of - 25)))
 }
+# Policy programs that only allow, over the same member without any.
+function program_targets(   first, each) {
+	if (!known("open-close", "container") || !("open-close-trivial-16" in scale)) {
+		target("a policy program that only allows", "+160", "-", "not measured")
+		target("each further one", "+20", "-", "not measured")
+		return
+	}
+	first = scale["open-close-trivial-1"] - micro["open-close", "container"]
+	each = (scale["open-close-trivial-16"] - scale["open-close-trivial-1"]) / 15
+	target("a policy program that only allows", "+160", sprintf("%+d", first), \
+		verdict(first - 160, first - 160))
+	target("each further one", "+20", sprintf("%+.1f", each), \
+		verdict(each - 20, sprintf("%.1f", each - 20)))
+}
 function ratio_target(what, one, many,   d) {
 	if (!(one in scale) || !(many in scale))
 		return target(what, "5 %", "-", "not measured")
@@ -132,6 +146,7 @@ END {
 	member_target("first touch of a file, member", "first-file", 420)
 	member_target("first touch of a path, member", "first-path", 830)
 	outside_targets()
+	program_targets()
 	share_target("fork+exit, member", "fork-exit", 1.5)
 	share_target("fork+exec, member", "fork-exec", 1.5)
 	macro_targets("nginx-keepalive", 0.5)
