@@ -127,8 +127,12 @@ static int expand(struct vk_parser *p, const struct rule_head *head, int call, u
 		struct conds conds = *so_far;
 		int r = vk_expect_scalar(p, item, "a condition");
 
-		if (r == 0)
-			r = vk_parse_condition(p, item, arg, width, conds.c, &conds.n);
+		if (r < 0) {
+			vk_error_advise(p->e,
+					"write 5, \"!= 5\", \"& 0xff == 5\", or a list of such");
+			return r;
+		}
+		r = vk_parse_condition(p, item, arg, width, conds.c, &conds.n);
 		if (r == 0)
 			r = expand(p, head, call, nr, key->next, &conds, n, pos);
 		if (r < 0)

@@ -193,6 +193,9 @@ TEST(syscalls)
 		 "in the condition \"< \": a value is missing",
 		 "write a value, or a comparison in quotes: \"== 5\", \"!= 5\", \"< 5\", \"<= 5\", "
 		 "\"> 5\", \">= 5\", \"& 0xff == 5\""},
+		{V "syscalls: {rules: [{deny: read, when: {arg0: {eq: 5}}}]}\n", 2, 46,
+		 "a condition must be a word, not a map",
+		 "write 5, \"!= 5\", \"& 0xff == 5\", or a list of such"},
 		{V "syscalls: {rules: [{deny: read, when: {arg0: []}}]}\n", 2, 46,
 		 "\"arg0\" is an empty list", NULL},
 		{V "syscalls: {rules: [{deny: socketcall, abi: x32}]}\n", 2, 27,
