@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 7
+#define VK_KERN_ABI 8
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_MAX_DEPTH 8 /* levels of a tree of instances */
@@ -164,20 +164,48 @@ enum vk_member_state {
 	VK_MEMBER_BORN = 2, /* no member, and vki 0: was put into its cgroup by clone3(2) */
 };
 
+enum vk_cred_flag {
+	VK_CRED_EXEC = 1u << 0, /* its next credentials are those of a program, */
+	VK_CRED_CHANGE = 1u << 1, /* or of set*id or capset(2) */
+	VK_CRED_TOLD = 1u << 2, /* it was reported */
+};
+
+/**
+ * struct vk_cred - the credentials that the kernel last gave a member; see creds.h
+ * @user_ns:   key of its user namespace; 0: not known yet
+ * @permitted: capabilities,
+ * @effective: and those in use
+ * @uid:       user ids, in the initial user namespace
+ * @flags:     VK_CRED_*
+ */
+struct vk_cred {
+	__u64 user_ns;
+	__u64 permitted;
+	__u64 effective;
+	__u32 uid;
+	__u32 euid;
+	__u32 suid;
+	__u32 fsuid;
+	__u32 flags;
+	__u32 pad;
+};
+
 /**
  * struct vk_member - a thread's record, in task local storage. Inherited at fork; never removed
  * @vki:   its instance. Once active it is changed only by the kernel side, by one compare and
- *         exchange of the whole record, and only to an instance below the present one
+ *         exchange of the first word, and only to an instance below the present one
  * @state: enum vk_member_state
  * @next:  of an active member: the instance, below its own, that it goes into at its next exec; 0:
  *         none
+ * @cred:  written by the thread itself only
  */
 struct vk_member {
 	__u32 vki;
 	__u16 state;
 	__u16 next;
+	struct vk_cred cred;
 };
-_Static_assert(sizeof(struct vk_member) == 8, "changed as one word");
+_Static_assert(offsetof(struct vk_member, cred) == 8, "the first word is changed as one");
 
 /* "By place": a task that executes a program in this cgroup v2 or mount namespace joins. */
 enum vk_place_kind { VK_PLACE_CGROUP = 1, VK_PLACE_MNTNS = 2 };
@@ -253,7 +281,8 @@ struct vk_anchor {
 	X(FORK, 32, "fork")                                                                        \
 	X(SELF, 33, "vkernel")                                                                     \
 	X(SETUP, 34, "setup")                                                                      \
-	X(PROGRAM, 35, "program")
+	X(PROGRAM, 35, "program")                                                                  \
+	X(CREDENTIALS, 36, "credentials")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),
@@ -290,7 +319,8 @@ enum vk_name_class {
  * @suppressed: reports of the same cause left out since the last one
  * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT:
  *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
- *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags
+ *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags;
+ *              CREDENTIALS: effective uid, the one on record, effective capabilities
  * @addr:       BIND, CONNECT: the address, network byte order; KEY, MODULE, IO_URING: zero
  * @comm:       the task's name, NUL-terminated
  * @path_len:   bytes of @path before its NUL
@@ -327,7 +357,7 @@ _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
  * data or stamp of another never match.
  */
 struct vk_member_slot {
-	__u64 key; /* task address ^ mix of data and the membership generation */
+	__u64 key; /* task address ^ mix of data, the membership generation and credentials */
 	__u64 data; /* byte offset in vk_instances << 32 */
 };
 struct vk_name_slot {

@@ -60,13 +60,63 @@ static __noinline bool vk_within_limit(struct vk_call *c, const struct vk_detail
 
 	*ret = 0;
 	cause.vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
-	if (!vk_window_take(&cause, VK_BUDGET, &ignored))
-		return false;
+	if (!cause.vki || !vk_window_take(&cause, VK_BUDGET, &ignored))
+		return false; /* forged credentials were reported as such */
 	cause.op = d->op;
 	cause.verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
 	cause.what = (u64)d->missing << 32 ^ d->arg[0] ^ d->arg[2] << 16 ^ d->addr[0] ^
 		     (u64)d->class << 60;
 	return vk_window_take(&cause, VK_BURST, ret);
+}
+
+/* Who does it. */
+static __always_inline void vk_emit_task(struct vk_event *e, struct task_struct *task)
+{
+	e->time_ns = bpf_ktime_get_ns();
+	e->cgroup = bpf_get_current_cgroup_id();
+	e->tgid = task->tgid;
+	e->tid = task->pid;
+	e->ppid = task->real_parent->tgid;
+	e->uid = task->real_cred->uid.val;
+	e->gid = task->real_cred->gid.val;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	e->path_len = 0;
+	e->path[0] = 0;
+}
+
+/* Forged credentials, once for each thread: whatever it does now is denied. */
+static __noinline void vk_report_forged(struct task_struct *task, struct vk_member *m)
+{
+	struct vk_instance *inst = vk_instance_at(m->vki);
+	struct vk_event *e;
+
+	__sync_fetch_and_add(&inst->denied, 1);
+	if (m->cred.flags & VK_CRED_TOLD) {
+		__sync_fetch_and_add(&inst->suppressed, 1);
+		return;
+	}
+	e = bpf_ringbuf_reserve(&vk_events, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&inst->lost, 1);
+		return;
+	}
+	m->cred.flags |= VK_CRED_TOLD;
+	vk_emit_task(e, task);
+	e->rule = vk_read_once(inst->rule);
+	e->vki = m->vki;
+	e->op = VK_OP_CREDENTIALS;
+	e->verdict = VK_EVENT_DENIED;
+	e->name_class = VK_NAME_NONE;
+	e->err = EPERM;
+	e->rights = 0;
+	e->missing = 0;
+	e->suppressed = 0;
+	e->arg[0] = task->real_cred->euid.val;
+	e->arg[1] = m->cred.euid;
+	e->arg[2] = vk_caps(task->real_cred, cap_effective);
+	((u64 *)e->addr)[0] = 0;
+	((u64 *)e->addr)[1] = 0;
+	bpf_ringbuf_submit(e, 0);
 }
 
 /* Writes the report; @with_path: of the name in scratch. */
@@ -82,15 +132,9 @@ static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32
 		__sync_fetch_and_add(&c->inst->lost, 1);
 		return;
 	}
-	e->time_ns = bpf_ktime_get_ns();
-	e->cgroup = bpf_get_current_cgroup_id();
+	vk_emit_task(e, task);
 	e->rule = c->rule;
 	e->vki = ((u64)c->inst - (u64)&vk_instances) / sizeof(struct vk_instance);
-	e->tgid = task->tgid;
-	e->tid = task->pid;
-	e->ppid = task->real_parent->tgid;
-	e->uid = task->real_cred->uid.val;
-	e->gid = task->real_cred->gid.val;
 	e->op = d->op;
 	e->verdict = d->err ? VK_EVENT_DENIED : VK_EVENT_AUDITED;
 	e->name_class = d->class;
@@ -103,9 +147,6 @@ static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32
 	e->arg[2] = d->arg[2];
 	((u64 *)e->addr)[0] = d->addr[0];
 	((u64 *)e->addr)[1] = d->addr[1];
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	e->path_len = 0;
-	e->path[0] = 0;
 	if (d->class == VK_NAME_KNOWN || d->class == VK_NAME_FOREIGN) {
 		s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
 		if (s && s->off <= VK_PATH) {

@@ -150,15 +150,22 @@ typedef struct {
 typedef struct {
 	u32 val;
 } kgid_t;
+struct user_namespace {
+	struct user_namespace *parent;
+};
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	kuid_t suid;
 	kuid_t euid;
+	kuid_t fsuid;
 	struct {
+		u64 word; /* whose name and type changed */
 	} cap_permitted;
 	struct {
+		u64 word;
 	} cap_effective;
-	void *user_ns;
+	struct user_namespace *user_ns;
 };
 struct upid {
 	int nr;
@@ -198,6 +205,7 @@ struct mm_struct {
 };
 struct linux_binprm {
 	struct file *file;
+	struct cred *cred;
 };
 struct vm_area_struct {
 	unsigned long vm_flags;

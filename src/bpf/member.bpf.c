@@ -51,7 +51,14 @@ int BPF_PROG(vk_task_alloc, struct task_struct *child, unsigned long clone_flags
 			return vk_born_in_cgroup(child);
 		return 0; /* allow: no member */
 	}
+	if (vk_cred_forged(mine, task) || !vk_cred_inherited(&mine->cred, child)) {
+		vk_report_forged(task, mine);
+		return -EPERM; /* deny: the child would inherit them */
+	}
 	init = *mine;
+	init.cred.flags = 0;
+	if (init.cred.user_ns)
+		vk_cred_take(&init.cred, child->real_cred);
 	vk_member_forget(child);
 	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (record)
@@ -163,7 +170,11 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 
 	if (task->bpf_storage)
 		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
-	if (m && m->state == VK_MEMBER_ACTIVE) {
+	if (m && m->vki && m->state == VK_MEMBER_ACTIVE) {
+		if (vk_cred_forged(m, task) || !vk_cred_prepared(&m->cred, bprm->cred)) {
+			vk_report_forged(task, m);
+			return -EPERM; /* deny: the program would inherit them */
+		}
 		vk_exec_below(task, m);
 		goto named; /* allow: a member already */
 	}
@@ -200,6 +211,48 @@ named:
 	return 0; /* allow: whether the program may run is vk_exec's to say */
 }
 
+/* ---- the record of credentials: see creds.h ---- */
+
+/* From here to commit_creds() nothing else changes those of the task. */
+SEC("lsm/bprm_committing_creds")
+int BPF_PROG(vk_exec_creds, struct linux_binprm *bprm)
+{
+	vk_cred_expect(bpf_get_current_task_btf(), VK_CRED_EXEC);
+	return 0;
+}
+
+/* allow: whether it may is the kernel's to say. */
+SEC("lsm/capset")
+int BPF_PROG(vk_capset, struct cred *new)
+{
+	vk_cred_expect(bpf_get_current_task_btf(), VK_CRED_CHANGE);
+	return 0;
+}
+
+SEC("fentry/commit_creds")
+int BPF_PROG(vk_commit_creds, struct cred *new)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vk_member *m = NULL;
+	u32 flags;
+
+	if (task->bpf_storage)
+		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (!m || !m->vki)
+		return 0; /* no member */
+	/* The member cache must not know the present ones any more, if they are forged later. */
+	vk_member_forget(task);
+	if (!m->cred.user_ns)
+		return 0; /* not known yet: taken when they are first looked at */
+	flags = m->cred.flags;
+	if (!vk_cred_same(&m->cred, task->real_cred) && vk_cred_forged(m, task))
+		return 0; /* what is unlike the record stays it, and is denied */
+	m->cred.flags = flags & ~(VK_CRED_EXEC | VK_CRED_CHANGE);
+	if (flags & VK_CRED_EXEC || !vk_cred_grows(&m->cred, new))
+		vk_cred_take(&m->cred, new);
+	return 0;
+}
+
 /* ---- iterators: attach a running tree, list members ---- */
 
 /* Set by the engine before it reads the attach iterator. */
@@ -231,6 +284,7 @@ int vk_attach(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vk_member *m, *parent, init = {};
+	u64 vki = vk_attach_vki;
 
 	if (!task)
 		return 0;
@@ -256,13 +310,13 @@ int vk_attach(struct bpf_iter__task *ctx)
 		if (!vk_go_below(m, vk_attach_vki))
 			return 0;
 	} else {
-		init.vki = vk_attach_vki;
+		init.vki = vki;
 		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!m) {
 			__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
 			return 0;
 		}
-		*m = init; /* also of one born in a cgroup */
+		*(u64 *)m = vki; /* also of one born in a cgroup; active */
 	}
 	__sync_fetch_and_add(&vk_attach_added, 1);
 	vk_name_space(vk_instance_at(vk_attach_vki), task);
@@ -284,6 +338,8 @@ int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 	if (!m || !m->vki)
 		return 0; /* no member */
 	init = *m;
+	init.cred.user_ns = 0; /* its own may be others */
+	init.cred.flags = 0;
 	vk_member_forget(child);
 	/* Finds the record that task_alloc made, or makes it. */
 	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);

@@ -3,8 +3,8 @@
  * subject.h - who is asking: the first lines of every program.
  *
  * A task that belongs to no instance leaves after one load: it has no task storage at all. A
- * member is found in a direct-mapped cache, keyed by the address of its task_struct, else in task
- * storage. An address is taken out of the cache when its task is freed and whenever a record is
+ * member is found in a direct-mapped cache, keyed by the address of its task_struct and some of its
+ * credentials (creds.h), else in task storage. An address is taken out of the cache when its task is freed and whenever a record is
  * made for it, so that the next task there does not inherit.
  */
 #ifndef VK_BPF_SUBJECT_H
@@ -16,6 +16,8 @@
 #define vk_key(p) ((u64)(p) - (u64)&vk_instances)
 #define vk_read_once(x) (*(volatile __typeof__(x) *)&(x))
 #define vk_write_once(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+
+#include "creds.h"
 
 static __always_inline struct vk_instance *vk_instance_at(u32 id)
 {
@@ -91,23 +93,40 @@ static __always_inline void vk_member_forget(struct task_struct *task)
 	vk_write_once(vk_member_slot(vk_key(task))->key, 0);
 }
 
+/* A place that is instance 0: nobody is a member of it, and it has no rules. */
+#define VK_PLACE_NOWHERE (VK_INSTANCES * sizeof(struct vk_instance))
+
+static __noinline void vk_report_forged(struct task_struct *task, struct vk_member *m);
+
 /*
  * The slow way, for the current task only: nobody else fills its slot. The generation is read
  * before the record, so that a record changed meanwhile by the engine leaves an entry that no
- * longer matches.
+ * longer matches; the same goes for the credentials.
  */
 static __noinline u32 vk_member_miss(struct task_struct *task)
 {
-	u64 key = vk_key(task), data;
-	u32 gen = vk_read_once(vk_member_gen), place = vk_vki_of(task) * sizeof(struct vk_instance);
+	u64 key = vk_key(task), data, mix;
+	u32 gen = vk_read_once(vk_member_gen), place;
 	struct vk_member_slot *slot = vk_member_slot(key);
+	struct vk_member *m = NULL;
 
 	vk_write_once(vk_key_base, (u64)&vk_instances);
-	if (place) {
-		data = (u64)place << 32;
-		vk_write_once(slot->data, data);
-		vk_write_once(slot->key, key ^ (data + gen) * VK_MIX);
+	if (task->bpf_storage)
+		m = bpf_task_storage_get(&vk_members, task, NULL, 0);
+	if (!m || m->state != VK_MEMBER_ACTIVE)
+		return 0; /* no member, or pending: not bound yet */
+	place = m->vki * sizeof(struct vk_instance);
+	if (!place)
+		return 0; /* no member */
+	data = (u64)place << 32;
+	mix = (data + gen) * VK_STIR ^ vk_cred_mix(task);
+	asm volatile("" ::: "memory");
+	if (vk_cred_forged(m, task)) {
+		vk_report_forged(task, m);
+		return VK_PLACE_NOWHERE; /* deny: where there are no rules, everything is */
 	}
+	vk_write_once(slot->data, data);
+	vk_write_once(slot->key, key ^ mix);
 	return place;
 }
 
@@ -119,14 +138,16 @@ static __always_inline u32 vk_member_find(struct task_struct *task, bool lean)
 {
 	u64 key = vk_key(task);
 	struct vk_member_slot *slot = vk_member_slot(key);
-	u64 data = vk_read_once(slot->data), sum;
+	u64 cred = vk_cred_mix(task), data, sum;
 	const u32 *gen = &vk_member_gen;
 
+	asm volatile("" : "+r"(cred)); /* now, while there are registers to do it in */
+	data = vk_read_once(slot->data);
 	if (lean)
 		asm volatile("" : "+r"(gen)::"r6", "r7", "r8", "r9");
 	sum = vk_read_once(*gen);
 	asm volatile("%0 += %1" : "+r"(sum) : "r"(data)); /* in C it would be a copy of @data */
-	if ((sum * VK_MIX ^ key) != vk_read_once(slot->key))
+	if ((sum * VK_STIR ^ cred ^ key) != vk_read_once(slot->key))
 		return 0;
 	if (!(data >> 32))
 		__builtin_unreachable(); /* such a slot is never filled */

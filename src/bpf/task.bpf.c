@@ -308,11 +308,12 @@ int VK_HOOK(vk_userns, userns_create, none, const struct cred *cred)
 	return vk_check_switch(VK_SW_USERNS, VK_OP_USERNS, 0);
 }
 
-/* Hooks that only programs have an opinion about. */
+/* Hooks that only programs have an opinion about; the first is also for creds.h. */
 
 SEC("lsm/task_fix_setuid")
 int VK_HOOK(vk_setuid, task_fix_setuid, none, struct cred *new)
 {
+	vk_cred_expect(bpf_get_current_task_btf(), VK_CRED_CHANGE);
 	return 0; /* allow: changes of credentials are bounded by the capability ceiling */
 }
 

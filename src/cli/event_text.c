@@ -118,6 +118,11 @@ void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
 	case VK_OP_PROGRAM:
 		put_program(ev, buf, size);
 		return;
+	case VK_OP_CREDENTIALS:
+		snprintf(buf, size, "uid %u instead of %u, capabilities %#llx",
+			 (unsigned int)ev->arg[0], (unsigned int)ev->arg[1],
+			 (unsigned long long)ev->arg[2]);
+		return;
 	case VK_OP_BPF:
 		snprintf(buf, size, "command %u", (unsigned int)ev->arg[0]);
 		return;
@@ -221,6 +226,8 @@ static const char *without_rule(const struct vk_event *ev)
 {
 	if (ev->op == VK_OP_SELF)
 		return "vkernel protects its own state from members";
+	if (ev->op == VK_OP_CREDENTIALS)
+		return "credentials that the kernel did not give: the thread is denied all";
 	if (ev->op == VK_OP_SETUP)
 		return "the set-up policy: before its program starts, a container opens no files "
 		       "of the host, and writes none that say what the kernel executes";
@@ -260,7 +267,7 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 				(uint16_t)ev->arg[2], ret);
 	else if (ev->op == VK_OP_PTRACE || ev->op == VK_OP_SIGNAL)
 		explain_scope(ev, layers, n, ret);
-	else if (ev->err == EXDEV || ev->op == VK_OP_SETUP)
+	else if (ev->err == EXDEV || ev->op == VK_OP_SETUP || ev->op == VK_OP_CREDENTIALS)
 		; /* no rule denies it */
 	else if (ev->name_class == VK_NAME_KNOWN || ev->name_class == VK_NAME_FOREIGN)
 		explain_rights(ev, layers, n, ret);

@@ -18,6 +18,9 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_task_alloc", "task_alloc", NULL, DECIDES, true, false, 0, "children are members"},
 	{"vk_task_free", "task_free", NULL, HEARS, true, false, 0, "reuse of tasks"},
 	{"vk_exec_join", "bprm_creds_for_exec", NULL, DECIDES, true, false, 0, "joining at exec"},
+	{"vk_exec_creds", "bprm_committing_creds", NULL, HEARS, true, false, 0, "credentials of programs"},
+	{"vk_capset", "capset", NULL, DECIDES, true, false, 0, "changes of capabilities"},
+	{"vk_commit_creds", "commit_creds", NULL, WATCHES, true, false, 0, "changes of credentials"},
 	{"vk_guard_map", "bpf_map", NULL, DECIDES, true, false, 0, "our maps are out of reach"},
 	{"vk_guard_receive", "file_receive", NULL, DECIDES, true, false, 0, "descriptors of our maps"},
 	{"vk_born", "sched_process_fork", NULL, TRACES, true, false, 0, "children born during an attach"},
@@ -79,7 +82,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_key_alloc", "key_alloc", NULL, DECIDES, false, false, VK_NEED_KEYS, "making keys"},
 	{"vk_anon_inode", "inode_init_security_anon", NULL, DECIDES, false, false, VK_NEED_IO_URING, "io_uring instances"},
 	{"vk_accept", "socket_accept", NULL, DECIDES, false, false, 0, "accepting connections: programs only"},
-	{"vk_setuid", "task_fix_setuid", NULL, DECIDES, false, false, 0, "changes of user: programs only"},
+	{"vk_setuid", "task_fix_setuid", NULL, DECIDES, true, false, 0, "changes of user"},
 	{"vk_prctl", "task_prctl", NULL, DECIDES, false, false, 0, "prctl(2): programs only"},
 	{"vk_userns", "userns_create", "security_create_user_ns", DECIDES, false, false, VK_NEED_USERNS, "user namespaces"},
 };
