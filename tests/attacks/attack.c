@@ -25,7 +25,7 @@
 
 /* ---- the list ---- */
 
-#define MAX_ATTACKS 128
+#define MAX_ATTACKS 192
 
 static const struct attack *attacks[MAX_ATTACKS];
 static size_t n_attacks;

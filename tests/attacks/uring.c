@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -150,6 +151,73 @@ ATTACK(uring_mkdirat, .primitive = "IORING_OP_MKDIRAT", ON_NAMES, .hook = "path_
 		      0);
 }
 
+#define EMPTY "/tmp/k/secret/empty"
+static void prepare_empty(void)
+{
+	live_dir(EMPTY);
+}
+static void still_there(void)
+{
+	CHECK_EQ(access(EMPTY, F_OK), 0);
+}
+ATTACK(uring_rmdir, .against = "io_uring", .primitive = "IORING_OP_UNLINKAT with AT_REMOVEDIR",
+       .policy = SECRET_POLICY, .rule = SECRET_RULE, .hook = "path_rmdir", .op = VK_OP_RMDIR,
+       .err = EACCES, .plain = EVERYWHERE, .prepare = prepare_empty, .check = still_there)
+{
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT,
+					     .fd = AT_FDCWD,
+					     .addr = (uintptr_t)EMPTY,
+					     .unlink_flags = AT_REMOVEDIR},
+		      0);
+}
+ATTACK(uring_truncating_open, .primitive = "IORING_OP_OPENAT with O_TRUNC", ON_NAMES,
+       .hook = "file_open", .op = VK_OP_OPEN)
+{
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
+					     .fd = AT_FDCWD,
+					     .addr = (uintptr_t)SECRET,
+					     .open_flags = O_WRONLY | O_TRUNC | O_CLOEXEC},
+		      0);
+}
+
+/*
+ * A file of the ring alone, which has no descriptor: what is opened is a place in its table, to
+ * read from.
+ */
+static int read_direct(void)
+{
+	int none = -1, res;
+	char text[8];
+	struct ring r;
+
+	if (!ring_make(&r, 0))
+		return errno;
+	if (syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_FILES, &none, 1) < 0)
+		return errno;
+	res = ring_submit(&r,
+			  &(struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
+						 .fd = AT_FDCWD,
+						 .addr = (uintptr_t)SECRET,
+						 .open_flags = O_RDONLY,
+						 .file_index = 1},
+			  false);
+	if (res == 0)
+		res = ring_submit(&r,
+				  &(struct io_uring_sqe){.opcode = IORING_OP_READ,
+							 .flags = IOSQE_FIXED_FILE,
+							 .fd = 0,
+							 .addr = (uintptr_t)text,
+							 .len = sizeof(text)},
+				  false);
+	close(r.fd);
+	return res < 0 ? -res : 0;
+}
+ATTACK(uring_openat_direct, .primitive = "IORING_OP_OPENAT without a descriptor, IORING_OP_READ",
+       ON_SECRET, .hook = "file_open", .op = VK_OP_OPEN)
+{
+	return read_direct();
+}
+
 /* A descriptor from before is written as ever; its length is a right of its own. */
 static int writable = -1;
 static void open_writable(void)
@@ -221,6 +289,58 @@ ATTACK(uring_sendmsg, .primitive = "IORING_OP_SENDMSG to an address", NO_SERVICE
 		&(struct io_uring_sqe){
 			.opcode = IORING_OP_SENDMSG, .fd = fd, .addr = (uintptr_t)&msg, .len = 1},
 		0);
+}
+
+static int send_to(uint8_t op)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return submit(&(struct io_uring_sqe){.opcode = op,
+					     .fd = fd,
+					     .addr = (uintptr_t) "x",
+					     .len = 1,
+					     .addr2 = (uintptr_t)&service,
+					     .addr_len = sizeof(service)},
+		      0);
+}
+ATTACK(uring_send, .primitive = "IORING_OP_SEND to an address", NO_SERVICE,
+       .hook = "socket_sendmsg")
+{
+	return send_to(IORING_OP_SEND);
+}
+ATTACK(uring_send_zc, .primitive = "IORING_OP_SEND_ZC to an address", NO_SERVICE,
+       .hook = "socket_sendmsg")
+{
+	return send_to(IORING_OP_SEND_ZC);
+}
+
+#define SOCKET_NAME "/tmp/k/docker.sock"
+static const struct sockaddr_un engine = {.sun_family = AF_UNIX, .sun_path = SOCKET_NAME};
+static void serve_engine(void)
+{
+	static int fd = -1;
+
+	if (fd >= 0)
+		return;
+	live_dir("/tmp/k");
+	unlink(SOCKET_NAME);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT(bind(fd, (const void *)&engine, sizeof(engine)) == 0 && listen(fd, 8) == 0);
+}
+ATTACK(uring_unix_connect, .against = "io_uring", .primitive = "IORING_OP_CONNECT to the engine",
+       .policy = "use: runtime-sockets",
+       .rule = "runtime-sockets: deny [unix-connect] "
+	       "/**/{docker,dockershim,containerd,cri-dockerd,crio,podman,buildkitd}.sock",
+       .hook = "unix_stream_connect", .op = VK_OP_UNIX_CONNECT, .err = EACCES, .plain = EVERYWHERE,
+       .prepare = serve_engine)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_CONNECT,
+					     .fd = fd,
+					     .addr = (uintptr_t)&engine,
+					     .off = sizeof(engine)},
+		      0);
 }
 
 #define NO_BIND                                                                                    \
