@@ -116,13 +116,13 @@ function macro_targets(row, limit,   plain, cost, text, dock, what, of) {
 }
 # Policy programs that only allow, over the same member without any.
 function program_targets(   first, each) {
-	if (!known("open-close", "container") || !("open-close-trivial-16" in scale)) {
+	if (!known("open-close", "container") || !("open-close-trivial-programs-16" in scale)) {
 		target("a policy program that only allows", "+160", "-", "not measured")
 		target("each further one", "+20", "-", "not measured")
 		return
 	}
-	first = scale["open-close-trivial-1"] - micro["open-close", "container"]
-	each = (scale["open-close-trivial-16"] - scale["open-close-trivial-1"]) / 15
+	first = scale["open-close-trivial-programs-1"] - micro["open-close", "container"]
+	each = (scale["open-close-trivial-programs-16"] - scale["open-close-trivial-programs-1"]) / 15
 	target("a policy program that only allows", "+160", sprintf("%+d", first), \
 		verdict(first - 160, first - 160))
 	target("each further one", "+20", sprintf("%+.1f", each), \
