@@ -156,8 +156,7 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 	return create(eng, st, pidfd, l, 0, filter, e);
 }
 
-int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
-			      struct vk_error *e)
+int oci_container_create_like(const struct oci_state *st, uint64_t document, struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_close_ int pidfd = open_process(st, e);
@@ -168,7 +167,7 @@ int oci_container_create_like(const struct oci_state *st, uint64_t document, uin
 	/* What is wrong is said when it is tried the long way. */
 	if (vk_engine_open(&eng, VK_OPEN_BRIEF, &none) < 0 || vk_instance_exists(eng, st->name))
 		return -ENOENT;
-	return create(eng, st, pidfd, NULL, document, filter, e);
+	return create(eng, st, pidfd, NULL, document, 0, e);
 }
 
 static void closedirp(DIR **d)

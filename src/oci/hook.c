@@ -6,8 +6,7 @@
  *	vkernel-hook poststop
  *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
- * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json;
- * --document=NUMBER: what "filter" said of the layers, so that they need not be read again
+ * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json
  *
  * A failure of createRuntime stops the container, so it says why in one line, which engines show.
  * Nothing that the image or the caller's environment controls is trusted: no variables, no
@@ -92,12 +91,10 @@ static int read_state(struct oci_state *ret, struct vk_error *e)
  * @filter:   hash of the filter for system calls that the runtime installs
  * @takeover: of all containers the profiles are taken over
  * @taken:    the config.json where they are put aside, or NULL
- * @document: number of the layers' texts, see vk_layers_document(); 0: not known
  * @words:    of the policies, as given
  */
 struct options {
 	uint64_t filter;
-	uint64_t document;
 	const char *words[VK_MAX_LAYERS];
 	size_t n_words;
 	bool takeover;
@@ -115,8 +112,6 @@ static int read_options(struct options *o, int argc, char **argv, struct vk_erro
 			word = argv[i] + 9;
 		else if (!strncmp(argv[i], "--filter=", 9))
 			o->filter = strtoull(argv[i] + 9, NULL, 16);
-		else if (!strncmp(argv[i], "--document=", 11))
-			o->document = strtoull(argv[i] + 11, NULL, 16);
 		else if (!strcmp(argv[i], "--takeover"))
 			o->takeover = true;
 		else if (!strncmp(argv[i], "--taken=/", 9))
@@ -153,10 +148,21 @@ static int choose_policies(struct oci_layers *l, const struct options *o, const 
 	return r;
 }
 
+/* What the policies meant when they were read last, if that still holds. Looked up once more than
+ * by the wrapper: its edit of config.json may be older than the policies are. */
+static bool find_meaning(struct vk_meaning *m, const struct options *o, const char *annotation)
+{
+	return (!annotation || *annotation) &&
+	       oci_meaning_words(m, o->words, o->n_words, annotation ? annotation : "",
+				 annotation ? strlen(annotation) : 0) &&
+	       oci_meaning_find(m);
+}
+
 static int create(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_layers_ struct oci_layers layers = {0};
 	_cleanup_state_ struct oci_state st = {0};
+	struct vk_meaning meaning;
 	struct options o = {0};
 	int r = read_options(&o, argc, argv, e);
 
@@ -166,9 +172,11 @@ static int create(int argc, char **argv, struct vk_error *e)
 		r = oci_check_namespaces(e);
 	if (r < 0)
 		return r;
-	r = o.document ? oci_container_create_like(&st, o.document, o.filter, e) : -ENOENT;
-	if (r != -ENOENT || e->code)
-		return r;
+	if (!o.filter && !o.taken && find_meaning(&meaning, &o, st.policies)) {
+		r = oci_container_create_like(&st, meaning.document, e);
+		if (r != -ENOENT || e->code)
+			return r;
+	}
 	r = choose_policies(&layers, &o, st.policies, e);
 	if (r == 0 && o.taken)
 		r = oci_take_over_config(&layers, o.taken, e);
@@ -179,7 +187,7 @@ static int create(int argc, char **argv, struct vk_error *e)
 
 /* What stays the same for other containers: nothing but the policies has decided about it. */
 static void keep_meaning(struct vk_meaning *a, const struct oci_question *q,
-			 const struct options *o, uint64_t document, bool push)
+			 const struct options *o, const struct oci_layers *l, bool push)
 {
 	struct vk_meaning words;
 	struct stat st;
@@ -192,13 +200,13 @@ static void keep_meaning(struct vk_meaning *a, const struct oci_question *q,
 	if (stat(VK_HOOK_PATH, &st) < 0)
 		return;
 	oci_meaning_note(VK_HOOK_PATH, &st, a);
-	a->document = document;
+	a->document = vk_layers_document((const struct vk_policy *const *)l->layers, l->n);
 	a->broker = push;
 	oci_meaning_keep(a);
 }
 
-/* Prints "HASH document=NUMBER[ takeover][ broker]", the last when members may push, and on the
- * lines after it the profile, if one is needed. */
+/* Prints "HASH[ takeover][ broker]", the last when members may push, and on the lines after it the
+ * profile, if one is needed. */
 static int filter(int argc, char **argv, struct vk_error *e)
 {
 	_cleanup_free_ char *text = NULL, *json = NULL;
@@ -206,7 +214,7 @@ static int filter(int argc, char **argv, struct vk_error *e)
 	_cleanup_layers_ struct oci_layers layers = {0};
 	struct vk_meaning meaning = {0};
 	struct options o = {0};
-	uint64_t hash = 0, document = 0;
+	uint64_t hash = 0;
 	bool take = false, push = false;
 	size_t len = 0;
 	int r = read_options(&o, argc, argv, e);
@@ -227,12 +235,10 @@ static int filter(int argc, char **argv, struct vk_error *e)
 		r = oci_filter(&layers, take ? NULL : q.seccomp, &hash, &json, e);
 	if (r < 0)
 		return r;
-	document = vk_layers_document((const struct vk_policy *const *)layers.layers, layers.n);
 	if (!json && !take)
-		keep_meaning(&meaning, &q, &o, document, push);
-	if (printf("%016llx document=%016llx%s%s\n%s", (unsigned long long)hash,
-		   (unsigned long long)document, take ? " takeover" : "", push ? " broker" : "",
-		   json ? json : "") < 0 ||
+		keep_meaning(&meaning, &q, &o, &layers, push);
+	if (printf("%016llx%s%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
+		   push ? " broker" : "", json ? json : "") < 0 ||
 	    fflush(stdout) != 0)
 		return vk_error_set(e, EIO, "cannot write the filter");
 	return 0;

@@ -108,11 +108,10 @@ int oci_take_over_config(struct oci_layers *l, const char *path, struct vk_error
  * the filter for system calls that its runtime installs, 0: none. */
 int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
 			 struct vk_error *e);
-/* The same, under the layers with the number @document (see vk_layers_document()) of which another
- * instance is made; nothing is parsed. -ENOENT, without an error: there is none, or this container
- * has an instance. */
-int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
-			      struct vk_error *e);
+/* The same, without a filter, under the layers with the number @document (see vk_layers_document())
+ * of which another instance is made; nothing is parsed. -ENOENT, without an error: there is none,
+ * or this container has an instance. */
+int oci_container_create_like(const struct oci_state *st, uint64_t document, struct vk_error *e);
 /* Makes the processes of a container that runs already members of @instance, which has the number
  * @id, and whoever executes a program in it later. @ret_count: threads joined. */
 int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,

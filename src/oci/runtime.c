@@ -304,7 +304,6 @@ static int put_broker(char **text, size_t *len, struct vk_error *e)
  * struct answer - what the hook says of a container's policies
  * @text:     owned
  * @hash:     of the filter for system calls, 16 digits
- * @document: number of the layers, 16 digits
  * @profile:  the seccomp profile that the policies need, together with the engine's; "": none
  * @takeover: the engine's profiles are layers
  * @broker:   members may push
@@ -312,7 +311,6 @@ static int put_broker(char **text, size_t *len, struct vk_error *e)
 struct answer {
 	char *text;
 	char hash[17];
-	char document[17];
 	const char *profile;
 	bool takeover;
 	bool broker;
@@ -323,7 +321,7 @@ static void answer_free(struct answer *a)
 	free(a->text);
 }
 
-/* "HASH document=NUMBER[ takeover][ broker]", and the profile on the lines after it. */
+/* "HASH[ takeover][ broker]", and the profile on the lines after it. */
 static int parse_answer(struct answer *a, struct vk_error *e)
 {
 	char *line = a->text, *word = strchr(line, '\n');
@@ -337,11 +335,9 @@ static int parse_answer(struct answer *a, struct vk_error *e)
 
 		if (i == 0 && len == 16)
 			memcpy(a->hash, word, 17);
-		else if (i == 1 && len == 25 && !strncmp(word, "document=", 9))
-			memcpy(a->document, word + 9, 17);
-		else if (i > 1 && !strcmp(word, "takeover"))
+		else if (i > 0 && !strcmp(word, "takeover"))
 			a->takeover = true;
-		else if (i > 1 && !strcmp(word, "broker"))
+		else if (i > 0 && !strcmp(word, "broker"))
 			a->broker = true;
 		else
 			return vk_error_set(e, EPROTO, "the hook's answer is not understood");
@@ -363,7 +359,6 @@ static bool find_answer(const struct request *q, const char *annotation, size_t 
 			       annotation ? len - 2 : 0) ||
 	    !oci_meaning_find(&a))
 		return false;
-	snprintf(ret->document, sizeof(ret->document), "%016llx", (unsigned long long)a.document);
 	ret->profile = "";
 	ret->broker = a.broker;
 	return true;
@@ -441,9 +436,8 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 		if (!quoted)
 			return vk_error_set(e, ENOMEM, "no memory");
 	}
-	if (asprintf(args, "%s%s%s,\"--document=%s\"%s%s", *a.profile ? ",\"--filter=" : "",
-		     *a.profile ? a.hash : "", *a.profile ? "\"" : "", a.document,
-		     quoted ? "," : "", quoted ? quoted : "") < 0) {
+	if (asprintf(args, "%s%s%s%s%s", *a.profile ? ",\"--filter=" : "", *a.profile ? a.hash : "",
+		     *a.profile ? "\"" : "", quoted ? "," : "", quoted ? quoted : "") < 0) {
 		*args = NULL;
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
