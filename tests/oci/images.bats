@@ -5,14 +5,11 @@
 
 setup_file() {
 	load lib.bash
-	begin_bundles
-	mount -t tmpfs images $bundles
-	vkernel run --keep --name warm -p nginx -- /usr/sbin/nginx -v
+	begin_servers
 }
 
 teardown_file() {
-	vkernel rm warm
-	vkernel rm keep
+	end_servers
 }
 
 setup() {
@@ -28,9 +25,7 @@ teardown() {
 }
 
 start() { # policy
-	# Into a pipe, as engines do: a file of the host would be foreign to the container.
-	"$runtime" --vkernel-runtime /usr/bin/crun --policy "$1" run -d -b "$bundles/$1" server </dev/null \
-		> >(cat >/tmp/detached 3>&-) 2>&1 3>&-
+	start_server "$1" server --vkernel-runtime /usr/bin/crun --policy "$1"
 }
 
 # By a signal, as engines do; nothing was denied but what comes now.
@@ -45,12 +40,8 @@ stops_without_denial() { # signal
 		return 1
 	}
 	crun kill server "$1"
-	wait_for 60 grep -Eqs 'State:.Z|^$' "/proc/$pid/status" || wait_for 60 test ! -d "/proc/$pid"
-	run vkernel events
-	[[ $status == 0 && -z $output ]] || {
-		echo "$output"
-		return 1
-	}
+	has_ended "$pid"
+	no_event
 	crun delete server
 	run vkernel ps --quiet
 	[[ $output == $'keep\nwarm' ]]

@@ -130,3 +130,37 @@ with_profiles() { # bundle
 		.process.apparmorProfile = "docker-default"' "$1/config.json" >"$1/new"
 	mv "$1/new" "$1/config.json"
 }
+
+# ---- servers of Debian's, in bundles made by image() ----
+
+# The bundles need room. An instance that has nginx's hooks keeps them attached between tests.
+begin_servers() {
+	begin_bundles
+	mount -t tmpfs images $bundles
+	vkernel run --keep --name warm -p nginx -- /usr/sbin/nginx -v
+}
+
+end_servers() {
+	vkernel rm warm
+	vkernel rm keep
+}
+
+# Into a pipe, as engines do: a file of the host would be foreign to the container.
+start_server() { # bundle id [argument...]
+	local bundle=$1 id=$2
+	shift 2
+	"$runtime" "$@" run -d -b "$bundles/$bundle" "$id" </dev/null \
+		> >(cat >/tmp/detached 3>&-) 2>&1 3>&-
+}
+
+has_ended() { # pid
+	wait_for 60 grep -Eqs 'State:.Z|^$' "/proc/$1/status" || wait_for 60 test ! -d "/proc/$1"
+}
+
+no_event() {
+	run vkernel events
+	[[ $status == 0 && -z $output ]] || {
+		echo "$output"
+		return 1
+	}
+}

@@ -57,6 +57,24 @@ life() { # runtime id
 	life /usr/bin/crun second
 }
 
+@test "a container in a user namespace of its own is confined, and what is executed in it, too" {
+	make_bundle user 'cat /proc/self/uid_map /secret; cat /other; sleep 1000'
+	jq '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings' $bundles/user/config.json >$bundles/new
+	mv $bundles/new $bundles/user/config.json
+	run_detached "$runtime" --policy no-secret run -d -b $bundles/user user
+	has 0
+	wait_for 20 grep -q other /tmp/detached
+	grep -q ' 100000 ' /tmp/detached
+	grep "can't open '/secret': Permission denied" /tmp/detached
+	run "$runtime" exec user cat /secret
+	has 1 "Permission denied"
+	run "$runtime" delete -f user
+	has 0
+	nothing_left
+}
+
 @test "a container that runs already is attached, with what was executed in it" {
 	make_bundle late 'sleep 1000'
 	run_detached runc run -d -b $bundles/late late

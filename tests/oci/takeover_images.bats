@@ -8,18 +8,15 @@ profile=/tmp/docker-seccomp.json
 
 setup_file() {
 	load lib.bash
-	begin_bundles
-	mount -t tmpfs images $bundles
+	begin_servers
 	docker_profile $profile
 	kill "$(cat /run/docker.pid)"
 	printf 'policy = container-default\ntakeover = true\n' >/etc/vkernel/runtime.conf
-	vkernel run --keep --name warm -p nginx -- /usr/sbin/nginx -v
 }
 
 teardown_file() {
 	rm -f /etc/vkernel/runtime.conf
-	vkernel rm warm
-	vkernel rm keep
+	end_servers
 }
 
 setup() {
@@ -36,7 +33,7 @@ teardown() {
 # Starts a server of Debian's under Docker's profiles and container-default, taken over.
 serve() { # name
 	with_profiles $bundles/"$1"
-	"$runtime" run -d -b $bundles/"$1" c </dev/null > >(cat >/tmp/detached 3>&-) 2>&1 3>&-
+	start_server "$1" c
 }
 
 # It ran under vkernel alone, ended when it was told to, and nothing of it was denied.
@@ -46,12 +43,8 @@ served() { # signal
 	grep -qx unconfined "/proc/$pid/attr/current"
 	grep -q '^Seccomp_filters:.1$' "/proc/$pid/status"
 	runc kill c "$1"
-	wait_for 60 grep -Eqs 'State:.Z|^$' "/proc/$pid/status" || wait_for 60 test ! -d "/proc/$pid"
-	run vkernel events
-	[[ $status == 0 && -z $output ]] || {
-		echo "$output"
-		return 1
-	}
+	has_ended "$pid"
+	no_event
 }
 
 @test "nginx under takeover" {
