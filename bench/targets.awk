@@ -128,6 +128,15 @@ function program_targets(   first, each) {
 	target("each further one", "+20", sprintf("%+.1f", each), \
 		verdict(each - 20, sprintf("%.1f", each - 20)))
 }
+# Of what the engine waits for.
+function start_target(row, limit,   plain, d) {
+	plain = macro[row, "plain"]
+	if (!plain || !((row, "vkernel") in macro))
+		return target(row, limit " %", "-", "not measured")
+	d = 100 * (macro[row, "vkernel"] - plain) / plain
+	target(row, limit " %", sprintf("%+.2f %%", d), \
+		verdict(d - limit, sprintf("%.2f %%", d - limit)))
+}
 function ratio_target(what, one, many,   d) {
 	if (!(one in scale) || !(many in scale))
 		return target(what, "5 %", "-", "not measured")
@@ -156,6 +165,8 @@ END {
 	macro_targets("postgres-select", 0.5)
 	macro_targets("postgres-tpcb", 0.5)
 	macro_targets("compile", 0.5)
+	start_target("container-start-runc", 10)
+	start_target("container-start-crun", 10)
 	ratio_target("10,000 instances over 1, open+close", "open-close-instances-1", \
 		"open-close-instances-10000")
 	ratio_target("1,000 rules over 10, open+close", "open-close-rules-10", "open-close-rules-1000")
