@@ -86,7 +86,9 @@ setup() {
 			-v /tmp/push:/push:ro -v /lib:/lib:ro -v /lib64:/lib64:ro -v /usr/lib:/usr/lib:ro \
 			box sleep 1000
 	done
-	run docker exec pusher sh -c 'cat /program /layer
+	# The engine does not keep the order of two streams.
+	run docker exec pusher sh -c 'exec 2>&1
+		cat /program /layer
 		/push/vkernel push /push/deny_open.bpf.o && cat /program; cat /layer
 		/push/vkernel push /push/layer.yaml && cat /layer; cat /other'
 	has 0 "program
