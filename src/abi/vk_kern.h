@@ -357,8 +357,10 @@ _Static_assert(offsetof(struct vk_event, path) == 128, "vk_event is ABI");
  * data or stamp of another never match.
  */
 struct vk_member_slot {
-	__u64 key; /* task address ^ mix of data, the membership generation and credentials */
+	__u64 key; /* task address ^ mix of data and the membership generation */
 	__u64 data; /* byte offset in vk_instances << 32 */
+	__u64 cred; /* task address ^ mix of credentials */
+	__u64 fsuid; /* task address + fsuid */
 };
 struct vk_name_slot {
 	__u64 dentry;

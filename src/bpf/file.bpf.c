@@ -198,9 +198,10 @@ static __always_inline int vk_open(struct task_struct *task, vk_arguments *argum
 				   volatile u32 *ret_place)
 {
 	u64 names = vk_names_gen_of(task), hash, view, stamp, mix, rights;
-	u32 place = vk_member_find(task, true);
+	volatile struct vk_found found;
+	u32 place = vk_member_find(task, &found);
 	struct vk_name_slot *slot;
-	struct dentry *dentry;
+	struct dentry *dentry, *volatile kept;
 	int r;
 
 	if (place) {
@@ -215,15 +216,17 @@ static __always_inline int vk_open(struct task_struct *task, vk_arguments *argum
 		if (vk_key_is(vk_read_once(slot->dentry), mix, dentry) &&
 		    vk_key_is(vk_read_once(slot->mnt), mix, vk_file_of(arguments)->f_path.mnt))
 			goto judge;
-		place = *ret_place;
-	} else {
-		place = vk_member_miss(bpf_get_current_task_btf());
-		*ret_place = place;
-		if (!place)
-			return vk_setup_open(vk_file_of(arguments)); /* not bound yet, if ever */
-		dentry = vk_file_of(arguments)->f_path.dentry;
+		kept = dentry;
+		if (vk_member_kept(&found))
+			goto near;
 	}
-	rights = vk_open_near(dentry, vk_file_of(arguments)->f_path.mnt, place);
+	place = vk_member_miss(found.task);
+	*ret_place = place;
+	if (!place)
+		return vk_setup_open(vk_file_of(arguments)); /* not bound yet, if ever */
+	kept = vk_file_of(arguments)->f_path.dentry;
+near:
+	rights = vk_open_near(kept, vk_file_of(arguments)->f_path.mnt, *ret_place);
 	if (rights == VK_RIGHTS_ROOT) {
 		if (!vk_open_root(vk_file_of(arguments)))
 			return VK_GRANTED; /* no member, or overlayfs itself */

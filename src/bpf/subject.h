@@ -3,9 +3,10 @@
  * subject.h - who is asking: the first lines of every program.
  *
  * A task that belongs to no instance leaves after one load: it has no task storage at all. A
- * member is found in a direct-mapped cache, keyed by the address of its task_struct and some of its
- * credentials (creds.h), else in task storage. An address is taken out of the cache when its task is freed and whenever a record is
- * made for it, so that the next task there does not inherit.
+ * member is found in a direct-mapped cache, keyed by the address of its task_struct, else in task
+ * storage. An address is taken out of the cache when its task is freed and whenever a record is made
+ * for it, so that the next task there does not inherit. The cache also tells whether the credentials
+ * are those that were there when the record was looked at (creds.h).
  */
 #ifndef VK_BPF_SUBJECT_H
 #define VK_BPF_SUBJECT_H
@@ -105,7 +106,7 @@ static __noinline void vk_report_forged(struct task_struct *task, struct vk_memb
  */
 static __noinline u32 vk_member_miss(struct task_struct *task)
 {
-	u64 key = vk_key(task), data, mix;
+	u64 key = vk_key(task), data, cred, fsuid;
 	u32 gen = vk_read_once(vk_member_gen), place;
 	struct vk_member_slot *slot = vk_member_slot(key);
 	struct vk_member *m = NULL;
@@ -119,44 +120,70 @@ static __noinline u32 vk_member_miss(struct task_struct *task)
 	if (!place)
 		return 0; /* no member */
 	data = (u64)place << 32;
-	mix = (data + gen) * VK_STIR ^ vk_cred_mix(task);
+	cred = vk_cred_mix(task);
+	fsuid = task->real_cred->fsuid.val;
 	asm volatile("" ::: "memory");
 	if (vk_cred_forged(m, task)) {
 		vk_report_forged(task, m);
 		return VK_PLACE_NOWHERE; /* deny: where there are no rules, everything is */
 	}
 	vk_write_once(slot->data, data);
-	vk_write_once(slot->key, key ^ mix);
+	vk_write_once(slot->cred, key ^ cred);
+	vk_write_once(slot->fsuid, key + fsuid);
+	vk_write_once(slot->key, key ^ (data + gen) * VK_STIR);
 	return place;
 }
 
-/*
- * From the cache: where the current task's instance is in vk_instances, in bytes. 0: unknown.
- * @lean: no register is used that would have to be saved, as far as is known how to tell clang.
- */
-static __always_inline u32 vk_member_find(struct task_struct *task, bool lean)
+/* From the cache: where the current task's instance is in vk_instances, in bytes. 0: unknown. */
+static __always_inline u32 vk_member_get(struct task_struct *task)
 {
-	u64 key = vk_key(task);
+	u64 key = vk_key(task), data;
 	struct vk_member_slot *slot = vk_member_slot(key);
-	u64 cred = vk_cred_mix(task), data, sum;
-	const u32 *gen = &vk_member_gen;
 
-	asm volatile("" : "+r"(cred)); /* now, while there are registers to do it in */
 	data = vk_read_once(slot->data);
-	if (lean)
-		asm volatile("" : "+r"(gen)::"r6", "r7", "r8", "r9");
-	sum = vk_read_once(*gen);
-	asm volatile("%0 += %1" : "+r"(sum) : "r"(data)); /* in C it would be a copy of @data */
-	if ((sum * VK_STIR ^ cred ^ key) != vk_read_once(slot->key))
+	if ((vk_read_once(slot->key) ^ (data + vk_read_once(vk_member_gen)) * VK_STIR) != key ||
+	    (vk_read_once(slot->cred) ^ vk_cred_mix(task)) != key)
 		return 0;
 	if (!(data >> 32))
 		__builtin_unreachable(); /* such a slot is never filled */
 	return data >> 32;
 }
 
-static __always_inline u32 vk_member_get(struct task_struct *task)
+/* What a look-up leaves on the stack, in a volatile variable, for a second look. */
+struct vk_found {
+	struct task_struct *task;
+	struct vk_member_slot *slot;
+	u64 key;
+};
+
+/*
+ * The same, without a look at credentials, for which vk_member_kept is. No register is used that
+ * would have to be saved, as far as is known how to tell clang.
+ */
+static __always_inline u32 vk_member_find(struct task_struct *task, volatile struct vk_found *ret)
 {
-	return vk_member_find(task, false);
+	u64 key = vk_key(task), data, sum;
+	struct vk_member_slot *slot = vk_member_slot(key);
+	const u32 *gen = &vk_member_gen;
+
+	ret->task = task;
+	ret->slot = slot;
+	ret->key = key;
+	data = vk_read_once(slot->data);
+	asm volatile("" : "+r"(gen)::"r6", "r7", "r8", "r9");
+	sum = vk_read_once(*gen);
+	asm volatile("%0 += %1" : "+r"(sum) : "r"(data)); /* in C it would be a copy of @data */
+	if ((sum * VK_STIR ^ key) != vk_read_once(slot->key))
+		return 0;
+	if (!(data >> 32))
+		__builtin_unreachable(); /* such a slot is never filled */
+	return data >> 32;
+}
+
+/* Whether the current task has the fsuid under which it was put into its slot. */
+static __always_inline bool vk_member_kept(volatile struct vk_found *found)
+{
+	return vk_read_once(found->slot->fsuid) == found->key + found->task->real_cred->fsuid.val;
 }
 
 /* The same whatever it takes; 0: the current task is bound by no instance. */
