@@ -196,8 +196,9 @@ int vk_instance_remove(struct vk_engine *eng, const char *name, bool kill, struc
 /* The same with all below it: all or none. */
 int vk_instance_remove_tree(struct vk_engine *eng, const char *name, bool kill, struct vk_error *e);
 
-/* The next exec of @pid (a single-threaded process, by pidfd) makes it a member. A member of an
- * instance above it goes down into it. */
+/* The next exec of @pid (a single-threaded process, by pidfd) makes it a member, if it is none of
+ * this instance already. A member of an instance above it goes down into it. -EALREADY: it is a
+ * member of another one. */
 int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
 				  struct vk_error *e);
 /* A running process with all its threads and descendants, now. Members of an instance above it go

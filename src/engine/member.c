@@ -115,6 +115,14 @@ static pid_t pid_of(int pidfd)
 	return pid;
 }
 
+/* Whether it executed a program at a place of the instance before it was marked. */
+static bool has_joined(struct vk_engine *eng, uint32_t id, int pidfd)
+{
+	struct vk_member m;
+
+	return vk_member_get(eng, pidfd, &m) == 0 && m.vki == id && m.state == VK_MEMBER_ACTIVE;
+}
+
 int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd, struct vk_error *e)
 {
 	uint32_t from, marked = 0;
@@ -128,6 +136,8 @@ int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
 			return r;
 		r = marked ? 0 : -ESRCH;
 	}
+	if (r == -EEXIST && has_joined(eng, id, pidfd))
+		return 0;
 	return r < 0 ? member_error(e, r) : 0;
 }
 

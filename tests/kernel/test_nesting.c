@@ -218,6 +218,8 @@ NEST_TEST(nobody_goes_up_or_sideways)
 	CHECK_NEG(vk_instance_confine_next_exec(live.eng, live.id, pidfd, &e), EALREADY);
 	e = (struct vk_error){0};
 	CHECK_NEG(vk_instance_confine_next_exec(live.eng, sibling, pidfd, &e), EALREADY);
+	e = (struct vk_error){0};
+	live_ok(vk_instance_confine_next_exec(live.eng, child, pidfd, &e), &e);
 	close(pidfd);
 	live_go(&m);
 	CHECK_EQ(live_wait(&m), 0);
