@@ -166,10 +166,10 @@ cat: b: Permission denied
 	has "pushed by uid 1000"
 	vkernel mode kept audit
 	vkernel mode kept enforce
-	vkernel program push kept $objects/every_hook.bpf.o
+	vkernel program push kept $objects/deny_setuid.bpf.o
 	vkernel update kept -p open.yaml --drop-pushed
 	run vkernel program ls --json kept
-	[ "$(jq -r '.[].name' <<<"$output")" = every_hook ]
+	[ "$(jq -r '.[].name' <<<"$output")" = deny_setuid ]
 	run vkernel show kept
 	[[ $output != *"pushed by"* ]]
 	touch stop
