@@ -43,7 +43,7 @@ void vk_linked_reset(struct vk_linked *p)
  * What an unprivileged verifier is shown in the place of a function of ours: as much stack, at least
  * as much to go through, and any number as its result.
  */
-static int place_stub(struct vk_code *c)
+static int place_stand_in(struct vk_code *c)
 {
 	const struct bpf_insn head = {
 		.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -VK_BUILTIN_STACK};
@@ -64,7 +64,7 @@ static int place_builtin(struct vk_code *c, int32_t which, uint32_t *ret_at, str
 	if (!c->builtins[which] && !c->dry)
 		return vk_error_set(e, EPROTO, "the carrier has no function %d", which);
 	if (!c->builtins[which]) {
-		if (place_stub(c) < 0)
+		if (place_stand_in(c) < 0)
 			return vk_error_set(e, ENOMEM, "no memory");
 		c->builtins[which] = at + 1;
 	}
