@@ -39,7 +39,10 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "mount.bpf.c"
 #include "task.bpf.c"
 #include "net.bpf.c"
-#include "carry.bpf.c"
+#include "carry.h"
+#include "carry_file.bpf.c"
+#include "carry_net.bpf.c"
+#include "carry_task.bpf.c"
 /* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";
