@@ -25,7 +25,7 @@ _vkernel_policies() {
 _vkernel_operations() {
 	_vkernel_words read write append exec create unlink rename link symlink mkdir rmdir mknod \
 		truncate chmod chown ioctl mmap-exec unix-connect unix-bind mount bind remount move \
-		umount pivot connect socket capability syscall ptrace signal bpf perf modules keys io_uring userns
+		umount pivot connect socket capability syscall ptrace signal bpf perf modules keys io_uring xattrs userns
 }
 
 # The number of operands before the cursor; options and their arguments are none.

@@ -36,7 +36,7 @@
 #include "vk_rights.h"
 
 #define VK_IMAGE_MAGIC 0x31494b56u /* "VKI1" */
-#define VK_IMAGE_ABI 2
+#define VK_IMAGE_ABI 3
 #define VK_IMAGE_HEADER 16384
 #define VK_ROW_UNIT 32
 #define VK_VERDICTS 480 /* distinct verdicts of one image; more is a compile error */
@@ -115,8 +115,9 @@ enum vk_switch {
 	VK_SW_KEYS = 1u << 3, /* keyrings: add_key, request_key, keyctl */
 	VK_SW_IO_URING = 1u << 4, /* io_uring instances */
 	VK_SW_USERNS = 1u << 5, /* creating user namespaces (processes: userns) */
+	VK_SW_XATTRS = 1u << 6, /* changing extended attributes, ACLs and flags of files */
 };
-#define VK_SW_ALL 0x3fu
+#define VK_SW_ALL 0x7fu
 
 /*
  * Which kinds of kernel hooks the image needs; the engine attaches hooks for these and no others.
@@ -144,6 +145,7 @@ enum vk_need {
 	VK_NEED_IO_URING = 1u << 18,
 	VK_NEED_USERNS = 1u << 19,
 	VK_NEED_NETLINK = 1u << 20, /* netlink protocols that differ: also on sockets made before */
+	VK_NEED_XATTRS = 1u << 21,
 	/* Of no image: the set-up policy, wherever tasks join by exec at a place. */
 	VK_NEED_SETUP = 1u << 30,
 };

@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 8
+#define VK_KERN_ABI 9
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_MAX_DEPTH 8 /* levels of a tree of instances */
@@ -282,7 +282,8 @@ struct vk_anchor {
 	X(SELF, 33, "vkernel")                                                                     \
 	X(SETUP, 34, "setup")                                                                      \
 	X(PROGRAM, 35, "program")                                                                  \
-	X(CREDENTIALS, 36, "credentials")
+	X(CREDENTIALS, 36, "credentials")                                                          \
+	X(XATTR, 37, "xattr")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),
@@ -320,7 +321,8 @@ enum vk_name_class {
  * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT:
  *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
  *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags;
- *              CREDENTIALS: effective uid, the one on record, effective capabilities
+ *              CREDENTIALS: effective uid, the one on record, effective capabilities;
+ *              XATTR: up to 24 bytes of the attribute's name, all zero: flags
  * @addr:       BIND, CONNECT: the address, network byte order; KEY, MODULE, IO_URING: zero
  * @comm:       the task's name, NUL-terminated
  * @path_len:   bytes of @path before its NUL

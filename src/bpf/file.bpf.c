@@ -409,6 +409,8 @@ static __noinline int vk_refuse_typing(void)
 	return vk_report(&c, &d);
 }
 
+static __noinline int vk_check_flags(struct file *file); /* xattr.bpf.c */
+
 static __always_inline int vk_check_ioctl(struct file *file, unsigned int cmd)
 {
 	int r = 0;
@@ -417,8 +419,11 @@ static __always_inline int vk_check_ioctl(struct file *file, unsigned int cmd)
 		r = vk_check_owner(false, 0);
 	else if (cmd == TIOCSTI || cmd == TIOCLINUX)
 		r = vk_refuse_typing();
+	else if (cmd == FS_IOC_SETFLAGS || cmd == FS_IOC32_SETFLAGS || cmd == FS_IOC_FSSETXATTR ||
+		 cmd == FAT_IOCTL_SET_ATTRIBUTES)
+		r = vk_check_flags(file);
 	if (r)
-		return r; /* deny: the signals of a file for somebody else */
+		return r; /* deny: signals for somebody else, typing, or flags */
 	return vk_check_file(file->f_path.dentry, file->f_path.mnt, VK_OP_IOCTL, VK_R_IOCTL,
 			     EACCES);
 }

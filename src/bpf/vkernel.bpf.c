@@ -38,6 +38,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "dir.bpf.c"
 #include "mount.bpf.c"
 #include "task.bpf.c"
+#include "xattr.bpf.c"
 #include "net.bpf.c"
 #include "carry.h"
 #include "carry_file.bpf.c"

@@ -84,6 +84,15 @@ static void put_socket(const struct vk_event *ev, char *buf, size_t size)
 		 cli_socket_type_name((int)ev->arg[1]), (unsigned int)ev->arg[2]);
 }
 
+/* The names of attributes have a prefix of the kernel's; what follows it may be anything. */
+static void put_attribute(const struct vk_event *ev, char *buf, size_t size)
+{
+	char name[sizeof(ev->arg) + 1] = {0};
+
+	memcpy(name, ev->arg, sizeof(ev->arg));
+	snprintf(buf, size, "%s", *name ? name : "flags of a file");
+}
+
 /* "file_open /etc/passwd" */
 static void put_program(const struct vk_event *ev, char *buf, size_t size)
 {
@@ -126,6 +135,9 @@ void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
 	case VK_OP_BPF:
 		snprintf(buf, size, "command %u", (unsigned int)ev->arg[0]);
 		return;
+	case VK_OP_XATTR:
+		put_attribute(ev, buf, size);
+		return;
 	default:
 		break;
 	}
@@ -153,6 +165,8 @@ static uint32_t switch_of(uint16_t op)
 		return VK_SW_IO_URING;
 	case VK_OP_USERNS:
 		return VK_SW_USERNS;
+	case VK_OP_XATTR:
+		return VK_SW_XATTRS;
 	default:
 		return 0;
 	}

@@ -42,6 +42,7 @@ static const struct {
 	{VK_NEED_KEYS, "keyrings", "only when used"},
 	{VK_NEED_IO_URING, "io_uring", "only when used"},
 	{VK_NEED_USERNS, "user namespaces", "only when used"},
+	{VK_NEED_XATTRS, "attributes of files", "each change of one, and each ioctl"},
 };
 #define PATH_NEEDS                                                                                 \
 	(VK_NEED_OPEN | VK_NEED_EXEC | VK_NEED_MODIFY | VK_NEED_TRUNCATE | VK_NEED_CHMOD |         \

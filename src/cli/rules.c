@@ -143,16 +143,20 @@ static void put_processes(const struct sink *s)
 
 static void put_switches(const struct sink *s)
 {
-	static const uint32_t needs[] = {VK_NEED_BPF,  VK_NEED_PERF,	 VK_NEED_MODULES,
-					 VK_NEED_KEYS, VK_NEED_IO_URING, VK_NEED_USERNS};
+	static const uint32_t needs[] = {VK_NEED_BPF,	VK_NEED_PERF,	  VK_NEED_MODULES,
+					 VK_NEED_KEYS,	VK_NEED_IO_URING, VK_NEED_USERNS,
+					 VK_NEED_XATTRS};
 
 	for (unsigned int i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		uint32_t sw = 1u << i;
 		bool deny = s->p->switches_deny & sw, audit = s->p->switches_audit & sw;
 
 		if (s->p->switches_set & ~s->p->switches_sys & sw)
-			put(s, sw == VK_SW_USERNS ? "processes" : "kernel", s->p->switch_pos[i],
-			    needs[i], "%s: %s", vk_switch_name(sw),
+			put(s,
+			    sw == VK_SW_USERNS ? "processes" :
+			    sw == VK_SW_XATTRS ? "files" :
+						 "kernel",
+			    s->p->switch_pos[i], needs[i], "%s: %s", vk_switch_name(sw),
 			    deny  ? "deny" :
 			    audit ? "audit" :
 				    "allow");

@@ -222,7 +222,7 @@ static bool ask_switch(const struct question *q, struct vk_reason *ret)
 	for (uint32_t sw = 1; sw & VK_SW_ALL; sw <<= 1) {
 		if (strcmp(q->words[0], vk_switch_name(sw)))
 			continue;
-		want(q, 1, 1, "bpf, perf, modules, keys, io_uring or userns alone");
+		want(q, 1, 1, "bpf, perf, modules, keys, io_uring, xattrs or userns alone");
 		vk_explain_switch(q->layers, q->n, sw, ret);
 		return true;
 	}
@@ -246,6 +246,7 @@ static _Noreturn void unknown_operation(const struct question *q)
 		"modules",
 		"keys",
 		"io_uring",
+		"xattrs",
 		"userns",
 		NULL,
 	};
@@ -428,7 +429,7 @@ const struct cli_command cli_why = {
 		"  capability NAME                             NET_ADMIN, ...\n"
 		"  syscall NAME [ARGUMENT...]                  numbers, or constants such as AF_ALG\n"
 		"  ptrace own|other, signal own|other          a member of the instance, or not\n"
-		"  bpf, perf, modules, keys, io_uring, userns",
+		"  bpf, perf, modules, keys, io_uring, xattrs, userns",
 	.examples = "sudo vkernel why web read /etc/shadow\n"
 		    "vkernel why -p web.yaml connect tcp 10.0.0.1 443",
 	.options = options,

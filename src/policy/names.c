@@ -118,8 +118,9 @@ static const struct {
 	uint32_t sw;
 	const char *word;
 } switches[] = {
-	{VK_SW_BPF, "bpf"},   {VK_SW_PERF, "perf"},	    {VK_SW_MODULES, "modules"},
-	{VK_SW_KEYS, "keys"}, {VK_SW_IO_URING, "io_uring"}, {VK_SW_USERNS, "userns"},
+	{VK_SW_BPF, "bpf"},	  {VK_SW_PERF, "perf"},		{VK_SW_MODULES, "modules"},
+	{VK_SW_KEYS, "keys"},	  {VK_SW_IO_URING, "io_uring"}, {VK_SW_USERNS, "userns"},
+	{VK_SW_XATTRS, "xattrs"},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))

@@ -14,6 +14,7 @@
  *	mount and others  mount_setattr passes no hook; pivot_root and umount would ask for names
  *	adjtimex          reading passes no hook
  *	chroot            its capability is that of setns, too
+ *	setxattr          its hooks, as the switch has them, also decide about flags of files
  *	open_by_handle_at since 6.13 some handles need no capability
  */
 #include <string.h>

@@ -249,6 +249,7 @@ uint32_t vk_needs(const struct vk_image *img)
 		{VK_SW_BPF, VK_NEED_BPF},	    {VK_SW_PERF, VK_NEED_PERF},
 		{VK_SW_MODULES, VK_NEED_MODULES},   {VK_SW_KEYS, VK_NEED_KEYS},
 		{VK_SW_IO_URING, VK_NEED_IO_URING}, {VK_SW_USERNS, VK_NEED_USERNS},
+		{VK_SW_XATTRS, VK_NEED_XATTRS},
 	};
 	uint32_t needs = path_needs(img), sw = (VK_SW_ALL & ~img->sw_allow) | img->sw_audit;
 	bool net = img->net_default_deny;

@@ -26,7 +26,8 @@ static const char keeper_policy[] =
 	"mounts: {default: deny}\n"
 	"processes: {ptrace: none, signal: none, userns: deny}\n"
 	"capabilities: none\n"
-	"bpf: deny\nperf: deny\nmodules: deny\nkeys: deny\nio_uring: deny\n";
+	"bpf: deny\nperf: deny\nmodules: deny\nkeys: deny\nio_uring: deny\n"
+	"xattrs: deny\n";
 static pid_t program;
 
 __attribute__((constructor)) static void remember_program(void)

@@ -256,6 +256,8 @@ static const struct {
 	{"keys: deny", VK_NEED_KEYS},
 	{"io_uring: deny", VK_NEED_IO_URING},
 	{"io_uring: allow", 0},
+	{"xattrs: deny", VK_NEED_XATTRS},
+	{"xattrs: audit", VK_NEED_XATTRS},
 };
 
 TEST(needs_are_exact)

@@ -75,6 +75,7 @@ static const char *const said[] = {
 	"modules: deny",
 	"keys: deny",
 	"io_uring: audit",
+	"xattrs: deny",
 };
 #define SAID (sizeof(said) / sizeof(said[0]))
 

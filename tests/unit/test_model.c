@@ -424,6 +424,7 @@ TEST(words_and_numbers)
 	CHECK_STREQ(vk_family_name(46), "?");
 	CHECK_STREQ(vk_switch_name(VK_SW_IO_URING), "io_uring");
 	CHECK_STREQ(vk_switch_name(VK_SW_USERNS), "userns");
+	CHECK_STREQ(vk_switch_name(VK_SW_XATTRS), "xattrs");
 	CHECK_STREQ(vk_switch_name(3), "?");
 }
 

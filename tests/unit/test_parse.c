@@ -103,7 +103,7 @@ TEST(keys)
 		{V "<<: {}\n", 2, 1, "unknown key \"<<\" in the policy",
 		 "known here: vkernel, name, description, mode, use, mitigates, takeover, in-place-of, "
 		 "files, exec, network, mounts, "
-		 "processes, capabilities, bpf, perf, modules, keys, io_uring, push, "
+		 "processes, capabilities, bpf, perf, modules, keys, io_uring, xattrs, push, "
 		 "syscalls"},
 		{V "io-uring: deny\n", 2, 1, "unknown key \"io-uring\" in the policy",
 		 "did you mean \"io_uring\"?"},

@@ -207,6 +207,8 @@ static uint32_t switch_of(enum vt_op op)
 		return VK_SW_KEYS;
 	case VT_IO_URING:
 		return VK_SW_IO_URING;
+	case VT_XATTRS:
+		return VK_SW_XATTRS;
 	default:
 		return VK_SW_USERNS;
 	}

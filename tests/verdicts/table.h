@@ -79,6 +79,7 @@ enum vt_object {
 	X(MODULES, "modules", 0, VT_AT_NONE, "finit_module")                                       \
 	X(KEYS, "keys", 0, VT_AT_NONE, "add_key")                                                  \
 	X(IO_URING, "io_uring", 0, VT_AT_NONE, "io_uring_setup")                                   \
+	X(XATTRS, "xattrs", 0, VT_AT_NONE, "setxattr of /tmp: user.vkernel")                       \
 	X(MOUNT, "mount", 1, VT_AT_DIR, "mount(tmpfs)")                                            \
 	X(BIND_MOUNT, "bind-mount", 1, VT_AT_DIR, "mount(MS_BIND)")                                \
 	X(REMOUNT, "remount", 1, VT_AT_MOUNT, "mount(MS_REMOUNT)")                                 \
