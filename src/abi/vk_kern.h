@@ -283,7 +283,8 @@ struct vk_anchor {
 	X(SETUP, 34, "setup")                                                                      \
 	X(PROGRAM, 35, "program")                                                                  \
 	X(CREDENTIALS, 36, "credentials")                                                          \
-	X(XATTR, 37, "xattr")
+	X(XATTR, 37, "xattr")                                                                      \
+	X(ACCEPT, 38, "accept")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),
@@ -318,12 +319,12 @@ enum vk_name_class {
  * @rights:     VK_R_* bits wanted
  * @missing:    of those, the ones not granted (denied) or reported (audited)
  * @suppressed: reports of the same cause left out since the last one
- * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT:
+ * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT, ACCEPT:
  *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
  *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags;
  *              CREDENTIALS: effective uid, the one on record, effective capabilities;
  *              XATTR: up to 24 bytes of the attribute's name, all zero: flags
- * @addr:       BIND, CONNECT: the address, network byte order; KEY, MODULE, IO_URING: zero
+ * @addr:       BIND, CONNECT, ACCEPT: the address, network byte order; KEY, MODULE, IO_URING: zero
  * @comm:       the task's name, NUL-terminated
  * @path_len:   bytes of @path before its NUL
  * @path:       canonical name, cut at VK_EVENT_PATH - 1 bytes

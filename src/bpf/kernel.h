@@ -211,14 +211,22 @@ struct vm_area_struct {
 	unsigned long vm_flags;
 	struct file *vm_file;
 };
+struct in6_addr {
+	union {
+		u32 u6_addr32[4];
+	} in6_u;
+};
 struct sock_common {
 	unsigned short skc_family;
 	u16 skc_num;
+	u32 skc_rcv_saddr;
+	struct in6_addr skc_v6_rcv_saddr;
 };
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_type;
 	u16 sk_protocol;
+	u8 sk_userlocks : 4;
 };
 struct socket {
 	struct sock *sk;
@@ -300,6 +308,7 @@ struct bpf_iter__task {
 #define TIOCLINUX 0x541c
 #define SB_KERNMOUNT (1u << 22)
 #define SOCK_RAW 3
+#define SOCK_BINDPORT_LOCK 8
 #define IPPROTO_SMC 256
 #define AF_UNSPEC 0
 #define AF_UNIX 1

@@ -3,7 +3,9 @@
  * net.bpf.c - sockets: which families, where to bind and to connect.
  *
  * Sending to an address without connecting (UDP, and TCP fast open, for which the kernel calls no
- * connect hook) is connecting to it.
+ * connect hook) is connecting to it. Accepting is serving under the address that the socket listens
+ * on: where a member may not bind, it may not accept either, on a socket that leaked to it or was
+ * handed over.
  */
 
 /* Judges a socket, or a message on a netlink socket, by family, type and protocol. */
@@ -146,6 +148,16 @@ static long vk_net_step(u32 i, void *data)
 	return 0;
 }
 
+/* An IPv4-mapped address is the IPv4 address. */
+static __always_inline void vk_unmap(struct vk_endpoint *e)
+{
+	if (e->addr[0] || e->addr[1] || e->addr[2] != __builtin_bswap32(0xffff))
+		return;
+	e->family = AF_INET;
+	e->addr[0] = e->addr[3];
+	e->addr[1] = e->addr[2] = e->addr[3] = 0;
+}
+
 /* Reads an address; false: not an internet address, or cut short. */
 static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *address, int len,
 					    u16 sk_family, bool unspec)
@@ -170,11 +182,7 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 		e->addr[1] = *(u32 *)(raw + 12);
 		e->addr[2] = *(u32 *)(raw + 16);
 		e->addr[3] = *(u32 *)(raw + 20);
-		if (!e->addr[0] && !e->addr[1] && e->addr[2] == __builtin_bswap32(0xffff)) {
-			e->family = AF_INET; /* IPv4-mapped */
-			e->addr[0] = e->addr[3];
-			e->addr[1] = e->addr[2] = e->addr[3] = 0;
-		}
+		vk_unmap(e);
 	} else {
 		return false;
 	}
@@ -187,6 +195,7 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 }
 
 #define VK_SENDING 0x100 /* beside VK_NET_CONNECT: a destination, not a connection */
+#define VK_ACCEPTING 0x200 /* beside VK_NET_BIND: what is bound */
 
 /* Judges an endpoint whose address is known. */
 static __noinline int vk_judge_inet(struct vk_call *c, struct vk_endpoint *e)
@@ -200,7 +209,9 @@ static __noinline int vk_judge_inet(struct vk_call *c, struct vk_endpoint *e)
 	denied = e->deny | (img->net_default_deny & ~e->allow);
 	if (!denied && !e->audit)
 		return 0; /* allow: every component's network section does */
-	d.op = e->op == VK_NET_BIND ? VK_OP_BIND : VK_OP_CONNECT;
+	d.op = e->op & VK_ACCEPTING ? VK_OP_ACCEPT :
+	       e->op == VK_NET_BIND ? VK_OP_BIND :
+				      VK_OP_CONNECT;
 	d.err = denied & img->net_enforce ? EACCES : 0;
 	d.arg[0] = e->family;
 	d.arg[1] = e->proto;
@@ -357,36 +368,55 @@ int VK_HOOK(vk_sendmsg, socket_sendmsg, none, struct socket *sock, struct msghdr
 	return vk_check_inet(&c, sk, address, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING);
 }
 
-/* The peer decides by its own name, so renaming or bind-mounting the socket changes nothing. */
-static __always_inline int vk_check_peer(struct sock *other)
+/* A name as autobind gives it, which no rule speaks of: five digits. */
+static __always_inline bool vk_is_autobound(struct unix_address *addr)
 {
-	struct unix_sock *peer;
+	u8 name[5] = {};
+
+	bpf_probe_read_kernel(name, sizeof(name), (void *)addr->name + 3);
+#pragma unroll
+	for (int i = 0; i < 5; i++)
+		if ((name[i] < '0' || name[i] > '9') && (name[i] < 'a' || name[i] > 'f'))
+			return false;
+	return addr->len == 8;
+}
+
+/* A socket is judged by its own name, so renaming or bind-mounting it changes nothing. */
+static __always_inline int vk_judge_unix(struct vk_call *c, struct sock *sk, u32 op, u32 want)
+{
+	struct unix_sock *unix = bpf_skc_to_unix_sock(sk);
 	struct unix_address *addr;
 	struct dentry *dentry;
+	int len;
+
+	if (!unix)
+		return 0; /* allow: not a unix socket */
+	dentry = unix->path.dentry;
+	if (dentry)
+		return vk_judge(c, op, want, vk_rights_at(c, dentry, unix->path.mnt), EACCES,
+				dentry, unix->path.mnt);
+	addr = unix->addr;
+	if (!addr)
+		return 0; /* allow: unnamed: its descriptor was handed over */
+	len = addr->len;
+	if (len <= 3)
+		return 0; /* allow: no name to speak of */
+	if (want == VK_R_UNIX_BIND && vk_is_autobound(addr))
+		return 0; /* allow: as binding was */
+	/* name[0] is a family, a NUL, and the name */
+	return vk_judge_abstract(c, op, want, vk_abstract_name(c, (void *)addr->name + 3, len - 3));
+}
+
+static __always_inline int vk_check_peer(struct sock *other)
+{
 	struct vk_call c;
-	int r = vk_begin_rules(&c, EACCES), len;
+	int r = vk_begin_rules(&c, EACCES);
 
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
 	if (!other)
 		return -EACCES; /* deny: the peer is gone */
-	peer = bpf_skc_to_unix_sock(other);
-	if (!peer)
-		return 0; /* allow: not a unix socket */
-	dentry = peer->path.dentry;
-	if (dentry)
-		return vk_judge(&c, VK_OP_UNIX_CONNECT, VK_R_UNIX_CONNECT,
-				vk_rights_at(&c, dentry, peer->path.mnt), EACCES, dentry,
-				peer->path.mnt);
-	addr = peer->addr;
-	if (!addr)
-		return 0; /* allow: unnamed: its descriptor was handed over */
-	len = addr->len;
-	if (len <= 3)
-		return 0; /* allow: autobind or no name to speak of */
-	/* name[0] is a family, a NUL, and the name */
-	return vk_judge_abstract(&c, VK_OP_UNIX_CONNECT, VK_R_UNIX_CONNECT,
-				 vk_abstract_name(&c, (void *)addr->name + 3, len - 3));
+	return vk_judge_unix(&c, other, VK_OP_UNIX_CONNECT, VK_R_UNIX_CONNECT);
 }
 
 SEC("lsm/unix_stream_connect")
@@ -402,8 +432,49 @@ int VK_HOOK(vk_unix_send, unix_may_send, dgram, struct socket *sock, struct sock
 	return vk_check_peer(other->sk);
 }
 
+/*
+ * The address that the socket listens on, as bind(2) was asked for it: a port that the kernel picked
+ * is port 0. Of other protocols than TCP it is not known who picked it.
+ */
+static __noinline int vk_accept_inet(struct vk_call *c, struct sock *sk)
+{
+	struct vk_endpoint e = {.op = VK_NET_BIND | VK_ACCEPTING};
+
+	e.family = sk->__sk_common.skc_family;
+	if (e.family == AF_INET) {
+		e.addr[0] = sk->__sk_common.skc_rcv_saddr;
+	} else {
+		e.addr[0] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+		e.addr[1] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+		e.addr[2] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+		e.addr[3] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+		vk_unmap(&e);
+	}
+	e.proto = vk_protocol(sk);
+	if (sk->sk_protocol != IPPROTO_TCP ||
+	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		e.port = sk->__sk_common.skc_num;
+	return vk_judge_inet(c, &e);
+}
+
 SEC("lsm/socket_accept")
 int VK_HOOK(vk_accept, socket_accept, none, struct socket *sock)
 {
-	return 0; /* allow: who may listen may accept; programs may not */
+	struct sock *sk = sock->sk;
+	struct vk_call c;
+	u16 family;
+	int r = vk_begin_rules(&c, EACCES);
+
+	if (r <= 0)
+		return r; /* allow: not a member; deny: no rules */
+	if (!(vk_image(&c)->needs & VK_NEED_ACCEPT))
+		return 0; /* allow: no rule of this instance speaks of binding */
+	if (!sk)
+		return -EACCES; /* deny: nothing to accept on */
+	family = sk->__sk_common.skc_family;
+	if (family == AF_INET || family == AF_INET6)
+		return vk_accept_inet(&c, sk);
+	if (family == AF_UNIX)
+		return vk_judge_unix(&c, sk, VK_OP_ACCEPT, VK_R_UNIX_BIND);
+	return 0; /* allow: a family that socket rules govern */
 }

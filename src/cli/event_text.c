@@ -117,6 +117,11 @@ void cli_event_resource(const struct vk_event *ev, char *buf, size_t size)
 	case VK_OP_CONNECT:
 		put_address(ev, buf, size);
 		return;
+	case VK_OP_ACCEPT:
+		if (ev->name_class != VK_NAME_NONE)
+			break; /* a unix socket */
+		put_address(ev, buf, size);
+		return;
 	case VK_OP_PTRACE:
 		snprintf(buf, size, "process %u", (unsigned int)ev->arg[0]);
 		return;
@@ -275,8 +280,9 @@ bool cli_event_reason(const struct vk_event *ev, const struct vk_policy *const *
 	else if (ev->op == VK_OP_SOCKET)
 		vk_explain_socket(layers, n, (int)ev->arg[0], (int)ev->arg[1] & 0xf,
 				  (int)ev->arg[2], ret);
-	else if (ev->op == VK_OP_BIND || ev->op == VK_OP_CONNECT)
-		vk_explain_inet(layers, n, ev->op == VK_OP_BIND ? VK_NET_BIND : VK_NET_CONNECT,
+	else if (ev->op == VK_OP_BIND || ev->op == VK_OP_CONNECT ||
+		 (ev->op == VK_OP_ACCEPT && ev->name_class == VK_NAME_NONE))
+		vk_explain_inet(layers, n, ev->op == VK_OP_CONNECT ? VK_NET_CONNECT : VK_NET_BIND,
 				(uint8_t)ev->arg[1], (uint16_t)ev->arg[0], ev->addr,
 				(uint16_t)ev->arg[2], ret);
 	else if (ev->op == VK_OP_PTRACE || ev->op == VK_OP_SIGNAL)

@@ -33,6 +33,7 @@ static const struct {
 	{VK_NEED_NETLINK, "netlink protocols", "each netlink message; a table look-up"},
 	{VK_NEED_INET, "bind and connect", "each bind and connect"},
 	{VK_NEED_UNIX, "unix sockets", "each bind, connect and unconnected send"},
+	{VK_NEED_ACCEPT, "accept connections", "each accept"},
 	{VK_NEED_PTRACE, "ptrace", "only when used"},
 	{VK_NEED_SIGNAL, "signals", "each signal sent"},
 	{VK_NEED_MOUNT, "mounts", "only when used"},

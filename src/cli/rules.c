@@ -103,7 +103,9 @@ static void put_network(const struct sink *s)
 		if (r->family && inet_ntop(r->family, r->addr, address, sizeof(address)))
 			snprintf(to, sizeof(to), "%s%s/%u",
 				 r->ops & VK_NET_CONNECT ? " to " : " on ", address, r->prefix);
-		put(s, "network", r->pos, VK_NEED_INET, "%s %s %s%s", action_name(r->action),
+		put(s, "network", r->pos,
+		    VK_NEED_INET | (r->ops & VK_NET_BIND ? VK_NEED_ACCEPT : 0), "%s %s %s%s",
+		    action_name(r->action),
 		    r->ops == VK_NET_BIND    ? "bind" :
 		    r->ops == VK_NET_CONNECT ? "connect" :
 					       "bind, connect",
@@ -201,7 +203,7 @@ static uint32_t default_needs(const struct vk_policy *p, enum vk_section section
 	case VK_SECTION_EXEC:
 		return VK_NEED_EXEC;
 	case VK_SECTION_NETWORK:
-		return VK_NEED_UNIX | VK_NEED_INET | VK_NEED_SOCKET;
+		return VK_NEED_UNIX | VK_NEED_INET | VK_NEED_SOCKET | VK_NEED_ACCEPT;
 	default:
 		return VK_NEED_MOUNT;
 	}

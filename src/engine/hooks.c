@@ -86,7 +86,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_key_permission", "key_permission", NULL, DECIDES, false, false, VK_NEED_KEYS, "using keys"},
 	{"vk_key_alloc", "key_alloc", NULL, DECIDES, false, false, VK_NEED_KEYS, "making keys"},
 	{"vk_anon_inode", "inode_init_security_anon", NULL, DECIDES, false, false, VK_NEED_IO_URING, "io_uring instances"},
-	{"vk_accept", "socket_accept", NULL, DECIDES, false, false, 0, "accepting connections: programs only"},
+	{"vk_accept", "socket_accept", NULL, DECIDES, false, false, VK_NEED_ACCEPT, "accepting connections"},
 	{"vk_setuid", "task_fix_setuid", NULL, DECIDES, true, false, 0, "changes of user"},
 	{"vk_prctl", "task_prctl", NULL, DECIDES, false, false, 0, "prctl(2): programs only"},
 	{"vk_userns", "userns_create", "security_create_user_ns", DECIDES, false, false, VK_NEED_USERNS, "user namespaces"},

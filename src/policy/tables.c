@@ -211,6 +211,7 @@ uint32_t vk_needs_of_rights(uint32_t rights)
 		{VK_R_IOCTL, VK_NEED_IOCTL},
 		{VK_R_MMAP_EXEC, VK_NEED_MMAP},
 		{VK_R_NETWORK_ALL, VK_NEED_UNIX},
+		{VK_R_UNIX_BIND, VK_NEED_ACCEPT},
 		{VK_R_MOUNTS_ALL, VK_NEED_MOUNT},
 	};
 	uint32_t needs = 0;
@@ -252,7 +253,7 @@ uint32_t vk_needs(const struct vk_image *img)
 		{VK_SW_XATTRS, VK_NEED_XATTRS},
 	};
 	uint32_t needs = path_needs(img), sw = (VK_SW_ALL & ~img->sw_allow) | img->sw_audit;
-	bool net = img->net_default_deny;
+	bool net = img->net_default_deny, bind = net;
 
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
 		needs |= sw & switches[i].sw ? switches[i].need : 0;
@@ -274,7 +275,9 @@ uint32_t vk_needs(const struct vk_image *img)
 				 VK_NEED_NETLINK :
 				 0;
 	}
-	for (size_t i = 0; i < img->n_net; i++)
+	for (size_t i = 0; i < img->n_net; i++) {
 		net |= img->net[i].action != VK_NET_ALLOW;
-	return needs | (net ? VK_NEED_INET : 0);
+		bind |= img->net[i].action != VK_NET_ALLOW && img->net[i].ops & VK_NET_BIND;
+	}
+	return needs | (net ? VK_NEED_INET : 0) | (bind ? VK_NEED_ACCEPT : 0);
 }

@@ -91,6 +91,10 @@ pid_t attack_victim(void);
 /* Runs @fn in a child of the attacker; what it returns. */
 int attack_child(int (*fn)(void));
 
+/* A listening socket of the host that attackers have, and a client that waits there (network.c). */
+void leak_service(void);
+int leaked_service(void);
+
 /* A file that members may not read, with a mark in it, and a policy that says so. */
 #define SECRET "/tmp/k/secret/file"
 #define SECRET_POLICY                                                                              \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Sockets: dangerous families and protocols, and services that are root of the host. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -98,7 +99,7 @@ static int connect_unix(const char *name, size_t len)
 	return attack_errno(connect(fd, (void *)&addr,
 				    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)));
 }
-static void listen_unix(const char *name, size_t len)
+static int listen_unix(const char *name, size_t len)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -107,6 +108,7 @@ static void listen_unix(const char *name, size_t len)
 	ASSERT(bind(fd, (void *)&addr, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) ==
 	       0);
 	ASSERT(listen(fd, 8) == 0);
+	return fd;
 }
 
 static const char docker[] = "/tmp/k/run/docker.sock", shim[] = "\0/containerd-shim/k8s/shim.sock";
@@ -142,4 +144,60 @@ ATTACK(abstract_shim_socket, .against = "CVE-2020-15257",
        .prepare = run_shim)
 {
 	return connect_unix(shim, sizeof(shim) - 1);
+}
+
+/* ---- listening sockets that leaked ---- */
+
+static int service_fd = -1, named_fd = -1;
+static const char leaked_name[] = "\0vkernel-leaked";
+
+int leaked_service(void)
+{
+	return service_fd;
+}
+
+/* A server of the host, on a port of its own, whose socket the container has; a client waits. */
+void leak_service(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_port = htons(7011),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	if (service_fd < 0) {
+		service_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		setsockopt(service_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		ASSERT(bind(service_fd, (void *)&addr, sizeof(addr)) == 0);
+		ASSERT(listen(service_fd, 8) == 0);
+	}
+	ASSERT(connect(client, (void *)&addr, sizeof(addr)) == 0);
+}
+static int accept_on(int fd)
+{
+	_cleanup_close_ int made = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	return attack_errno(made);
+}
+ATTACK(leaked_service, .against = "leaked sockets",
+       .primitive = "accept(2) on a listening socket of the host",
+       .policy = "network: {default: deny, allow: [{bind: tcp/80}]}",
+       .rule = "test: default of network: deny", .hook = "socket_accept", .op = VK_OP_ACCEPT,
+       .err = EACCES, .plain = EVERYWHERE, .prepare = leak_service)
+{
+	return accept_on(service_fd);
+}
+
+static void leak_named(void)
+{
+	if (named_fd < 0)
+		named_fd = listen_unix(leaked_name, sizeof(leaked_name) - 1);
+	ASSERT(connect_unix(leaked_name, sizeof(leaked_name) - 1) == 0);
+}
+ATTACK(leaked_unix_service, .against = "leaked sockets",
+       .primitive = "accept(2) on a unix socket of the host",
+       .policy = "network: {default: allow, deny: [{bind: 'unix:@vkernel-*'}]}",
+       .rule = "test: deny [unix-bind] @vkernel-*", .hook = "socket_accept", .op = VK_OP_ACCEPT,
+       .err = EACCES, .plain = EVERYWHERE, .prepare = leak_named)
+{
+	return accept_on(named_fd);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "attack.h"
@@ -235,6 +236,44 @@ ATTACK(uring_ftruncate, .primitive = "IORING_OP_FTRUNCATE", .against = "io_uring
 	return submit(&(struct io_uring_sqe){.opcode = OP_FTRUNCATE, .fd = writable, .off = 0}, 0);
 }
 
+/* ---- attributes of files ---- */
+
+#define TEXT_FILE "/tmp/k/text"
+#define ATTRIBUTE "trusted.vkernel"
+static void make_text(void)
+{
+	live_file(TEXT_FILE, "text");
+	removexattr(TEXT_FILE, ATTRIBUTE);
+}
+static void has_no_attribute(void)
+{
+	CHECK_ERRNO(getxattr(TEXT_FILE, ATTRIBUTE, NULL, 0), ENODATA);
+}
+#define NO_XATTRS                                                                                  \
+	.against = "io_uring", .policy = "xattrs: deny", .rule = "test: xattrs: deny",             \
+	.hook = "inode_setxattr", .op = VK_OP_XATTR, .err = EPERM, .plain = PRIVILEGED,            \
+	.prepare = make_text, .check = has_no_attribute
+ATTACK(uring_setxattr, .primitive = "IORING_OP_SETXATTR", NO_XATTRS)
+{
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_SETXATTR,
+					     .addr = (uintptr_t)ATTRIBUTE,
+					     .addr2 = (uintptr_t) "x",
+					     .addr3 = (uintptr_t)TEXT_FILE,
+					     .len = 1},
+		      0);
+}
+ATTACK(uring_fsetxattr, .primitive = "IORING_OP_FSETXATTR", NO_XATTRS)
+{
+	_cleanup_close_ int fd = open(TEXT_FILE, O_RDWR | O_CLOEXEC);
+
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_FSETXATTR,
+					     .fd = fd,
+					     .addr = (uintptr_t)ATTRIBUTE,
+					     .addr2 = (uintptr_t) "x",
+					     .len = 1},
+		      0);
+}
+
 /* ---- sockets ---- */
 
 ATTACK(uring_socket, .against = "io_uring", .primitive = "IORING_OP_SOCKET",
@@ -363,4 +402,13 @@ ATTACK(uring_listen, .primitive = "IORING_OP_LISTEN without a bind", NO_BIND,
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	return submit(&(struct io_uring_sqe){.opcode = OP_LISTEN, .fd = fd, .len = 8}, 0);
+}
+
+ATTACK(uring_accept, .against = "io_uring", .primitive = "IORING_OP_ACCEPT on a leaked socket",
+       .policy = "network: {default: allow, deny: [{bind: any}]}",
+       .rule = "test: deny {bind: any/*}", .hook = "socket_accept", .op = VK_OP_ACCEPT,
+       .err = EACCES, .plain = EVERYWHERE, .prepare = leak_service)
+{
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_ACCEPT, .fd = leaked_service()},
+		      0);
 }

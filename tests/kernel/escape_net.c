@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Sockets: other names of a unix socket, and ways to send without connecting. */
+/* Sockets: other names of a unix socket, ways to send without connecting, leaked listeners. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -184,4 +184,105 @@ LIVE_TEST(tcp_fast_open)
 {
 	live_policy(INET_POLICY);
 	live_run(tcp, NULL);
+}
+
+/* ---- accepting ---- */
+
+static int listen_inet(int family, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, family == AF_INET ? (void *)&in : (void *)&in6,
+		 family == AF_INET ? sizeof(in) : sizeof(in6)) < 0 ||
+	    listen(fd, 5) < 0)
+		return -1;
+	return fd;
+}
+
+/* Nobody connects: who gets as far as to wait has been let through. */
+static int accept_on(int fd)
+{
+	return accept4(fd, NULL, NULL, SOCK_NONBLOCK) < 0 ? errno : 0;
+}
+
+enum { HOST_80, HOST_81, HOST_SIX_81, HOST_PICKED, HOST_PATH, HOST_ABSTRACT, HOSTS };
+static int leaked[HOSTS];
+
+static void leak_all(void)
+{
+	leaked[HOST_80] = listen_inet(AF_INET, 7080);
+	leaked[HOST_81] = listen_inet(AF_INET, 7081);
+	leaked[HOST_SIX_81] = listen_inet(AF_INET6, 7082);
+	leaked[HOST_PICKED] = listen_inet(AF_INET, 0);
+	live_dir("/tmp/k/run");
+	leaked[HOST_PATH] = serve("/tmp/k/run/host.sock", SOCK_STREAM);
+	leaked[HOST_ABSTRACT] = serve("@host", SOCK_STREAM);
+	for (int i = 0; i < HOSTS; i++)
+		ASSERT(leaked[i] >= 0 && fcntl(leaked[i], F_SETFL, O_NONBLOCK) == 0);
+}
+
+static void default_denies(void *arg)
+{
+	static const struct sockaddr_un nameless = {.sun_family = AF_UNIX};
+	int fd;
+
+	(void)arg;
+	CHECK_EQ(accept_on(leaked[HOST_80]), EAGAIN); /* may be bound, so may be served */
+	CHECK_EQ(accept_on(leaked[HOST_81]), EACCES);
+	CHECK_EQ(accept_on(leaked[HOST_SIX_81]), EACCES);
+	CHECK_EQ(accept_on(leaked[HOST_PICKED]), EAGAIN);
+	CHECK_EQ(accept_on(leaked[HOST_PATH]), EACCES);
+	CHECK_EQ(accept_on(leaked[HOST_ABSTRACT]), EACCES);
+	/* What it may bind it serves, by whatever port the kernel picks. */
+	fd = listen_inet(AF_INET, 0);
+	CHECK_EQ(accept_on(fd), EAGAIN);
+	close(fd);
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CHECK_ERRNO(listen(fd, 5), 0);
+	CHECK_EQ(accept_on(fd), EAGAIN);
+	close(fd);
+	fd = serve("@own", SOCK_STREAM);
+	ASSERT(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_EQ(accept_on(fd), EAGAIN);
+	close(fd);
+	fd = serve("/tmp/k/run/own.sock", SOCK_STREAM);
+	ASSERT(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_EQ(accept_on(fd), EAGAIN);
+	close(fd);
+	/* autobind */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ASSERT(bind(fd, (const void *)&nameless, sizeof(sa_family_t)) == 0 && listen(fd, 5) == 0);
+	CHECK_EQ(accept_on(fd), EAGAIN);
+}
+LIVE_TEST(accept_where_it_may_bind)
+{
+	leak_all();
+	live_policy("network: {default: deny, allow: [{bind: [tcp/7080, tcp/0]}, {bind: "
+		    "['unix:/tmp/k/run/own.sock', 'unix:@own']}, {socket: [inet, inet6, unix]}]}");
+	live_run(default_denies, NULL);
+	CHECK_EQ(live_counters().denied, 4);
+}
+
+static void some_denied(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(accept_on(leaked[HOST_80]), EAGAIN);
+	CHECK_EQ(accept_on(leaked[HOST_81]), EACCES);
+	CHECK_EQ(accept_on(leaked[HOST_SIX_81]), EAGAIN);
+	CHECK_EQ(accept_on(leaked[HOST_PICKED]), EAGAIN);
+	CHECK_EQ(accept_on(leaked[HOST_PATH]), EACCES);
+	CHECK_EQ(accept_on(leaked[HOST_ABSTRACT]), EAGAIN);
+}
+LIVE_TEST(accept_where_binding_is_not_denied)
+{
+	leak_all();
+	live_policy("network: {default: allow, deny: [{bind: tcp/7081-7082, on: 127.0.0.0/8}, "
+		    "{bind: 'unix:/tmp/k/run/*'}]}");
+	live_run(some_denied, NULL);
+	CHECK_EQ(live_counters().denied, 2);
 }

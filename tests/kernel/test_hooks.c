@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -86,16 +87,20 @@ static void sockets(void *arg)
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(9)};
 	int udp = socket(AF_INET, SOCK_DGRAM, 0);
 
-	(void)arg;
 	CHECK_ERRNO(socket(AF_INET, SOCK_STREAM, 0), EACCES);
 	CHECK_ERRNO(bind(udp, (void *)&in, sizeof(in)), EACCES);
 	CHECK_ERRNO(connect(udp, (void *)&in, sizeof(in)), EACCES);
 	CHECK_ERRNO(sendto(udp, "x", 1, 0, (void *)&in, sizeof(in)), EACCES);
+	CHECK_ERRNO(accept(*(int *)arg, NULL, NULL), EACCES);
 }
 LIVE_TEST(network)
 {
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	ASSERT(fd >= 0 && listen(fd, 5) == 0);
 	live_policy("network: {default: deny, allow: [{bind: udp/7}]}");
-	live_run(sockets, NULL);
+	live_run(sockets, &fd);
+	close(fd);
 }
 
 static void unix_sockets(void *arg)
@@ -155,11 +160,12 @@ static void facilities(void *arg)
 	CHECK_ERRNO(syscall(SYS_io_uring_setup, 1, params), EPERM);
 	CHECK_ERRNO(unshare(CLONE_NEWUSER), EPERM);
 	CHECK_ERRNO(kill(1, 0), EPERM);
+	CHECK_ERRNO(setxattr("/tmp", "trusted.vkernel", "x", 1, 0), EPERM);
 }
 LIVE_TEST(facilities_and_processes)
 {
 	live_policy("bpf: deny\nperf: deny\nkeys: deny\nio_uring: deny\nmodules: deny\n"
-		    "processes: {userns: deny, signal: own, ptrace: own}");
+		    "xattrs: deny\nprocesses: {userns: deny, signal: own, ptrace: own}");
 	live_run(facilities, NULL);
 }
 
