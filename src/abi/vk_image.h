@@ -147,6 +147,7 @@ enum vk_need {
 	VK_NEED_NETLINK = 1u << 20, /* netlink protocols that differ: also on sockets made before */
 	VK_NEED_XATTRS = 1u << 21,
 	VK_NEED_ACCEPT = 1u << 22, /* bind rules, UNIX_BIND: accepting there, too */
+	VK_NEED_APPEND = 1u << 23, /* APPEND granted or reported somewhere without WRITE */
 	/* Of no image: the set-up policy, wherever tasks join by exec at a place. */
 	VK_NEED_SETUP = 1u << 30,
 };

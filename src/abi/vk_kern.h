@@ -284,7 +284,8 @@ struct vk_anchor {
 	X(PROGRAM, 35, "program")                                                                  \
 	X(CREDENTIALS, 36, "credentials")                                                          \
 	X(XATTR, 37, "xattr")                                                                      \
-	X(ACCEPT, 38, "accept")
+	X(ACCEPT, 38, "accept")                                                                    \
+	X(WRITE, 39, "write")
 
 enum vk_op {
 #define X(id, number, name) VK_OP_##id = (number),

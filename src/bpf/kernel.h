@@ -177,10 +177,17 @@ struct pid {
 };
 struct bpf_local_storage;
 struct pt_regs {
+	unsigned long r8;
+	unsigned long r9;
+	unsigned long bp;
 	unsigned long orig_ax; /* number of the system call */
+};
+struct thread_info {
+	u32 status;
 };
 
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	unsigned int flags;
@@ -280,6 +287,8 @@ struct bpf_iter__task {
 #define S_IFREG 0100000
 #define S_IFSOCK 0140000
 #define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
+#define MAY_WRITE 2
+#define TS_COMPAT 2 /* of thread_info.status: in a call by the ia32 entry */
 #define MNT_INTERNAL 0x4000
 #define MNT_NS_ANON_INO 0xeffffff7u
 #define PF_IO_WORKER 0x10

@@ -35,6 +35,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "member.bpf.c"
 #include "cache.bpf.c"
 #include "file.bpf.c"
+#include "append.bpf.c"
 #include "dir.bpf.c"
 #include "mount.bpf.c"
 #include "task.bpf.c"

@@ -28,6 +28,7 @@ static const struct {
 	{VK_NEED_CHMOD, "change mode and owner", "each chmod and chown"},
 	{VK_NEED_IOCTL, "ioctl", "each ioctl; cached per file"},
 	{VK_NEED_MMAP, "map executable", "each executable mapping"},
+	{VK_NEED_APPEND, "append only", "each read and write of every process"},
 	{VK_NEED_CAPABLE, "capabilities", "each use of a privilege; a bit test"},
 	{VK_NEED_SOCKET, "create sockets", "each socket; a table look-up"},
 	{VK_NEED_NETLINK, "netlink protocols", "each netlink message; a table look-up"},

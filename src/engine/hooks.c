@@ -50,6 +50,7 @@ const struct vk_hook vk_hooks[] = {
 	{"vk_file_open", "file_open", NULL, DECIDES, false, false, VK_NEED_OPEN | VK_NEED_SETUP, "opening files"},
 	{"vk_fcntl", "file_fcntl", NULL, DECIDES, false, false, VK_NEED_MMAP | VK_NEED_SIGNAL, "append turned into write; whom SIGIO goes to"},
 	{"vk_exec", "bprm_check_security", "security_bprm_check", DECIDES, false, false, VK_NEED_EXEC, "executing programs"},
+	{"vk_append", "file_permission", NULL, DECIDES, false, false, VK_NEED_APPEND, "changing what may only be appended to"},
 	{"vk_mmap", "mmap_file", NULL, DECIDES, false, false, VK_NEED_MMAP, "executable mappings"},
 	{"vk_mprotect", "file_mprotect", NULL, DECIDES, false, false, VK_NEED_MMAP, "mappings made executable"},
 	{"vk_mknod", "path_mknod", NULL, DECIDES, false, false, VK_NEED_MODIFY | VK_NEED_UNIX, "creating files and nodes"},

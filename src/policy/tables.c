@@ -221,6 +221,11 @@ uint32_t vk_needs_of_rights(uint32_t rights)
 	return needs;
 }
 
+static bool appends_only(uint32_t rights)
+{
+	return (rights & (VK_R_APPEND | VK_R_WRITE)) == VK_R_APPEND;
+}
+
 static uint32_t path_needs(const struct vk_image *img)
 {
 	uint32_t touched = (VK_R_ALL & ~img->anon_allow) | img->anon_audit, needs = 0;
@@ -229,10 +234,10 @@ static uint32_t path_needs(const struct vk_image *img)
 		const struct vk_verdict *v = &img->verdicts[i];
 
 		touched |= (VK_R_ALL & ~(v->allow & v->foreign)) | v->audit | v->foreign_audit;
-		/* A file opened for appending must not be mapped writable. */
-		if ((v->allow & VK_R_APPEND && !(v->allow & VK_R_WRITE)) ||
-		    (v->foreign & VK_R_APPEND && !(v->foreign & VK_R_WRITE)))
-			needs |= VK_NEED_MMAP;
+		/* A file opened for appending must not be mapped writable, nor changed elsewhere. */
+		if (appends_only(v->allow & ~v->audit) ||
+		    appends_only(v->foreign & ~v->foreign_audit))
+			needs |= VK_NEED_MMAP | VK_NEED_APPEND;
 	}
 	needs |= vk_needs_of_rights(touched);
 	/* Where names differ in rights, moving a file or a directory is a matter of policy. */

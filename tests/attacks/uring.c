@@ -2,6 +2,7 @@
 /* The same operations by io_uring, of which no system call filter sees anything. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -11,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "attack.h"
+#include "append.h"
 #include "cleanup.h"
 #include "ring.h"
 
@@ -272,6 +273,44 @@ ATTACK(uring_fsetxattr, .primitive = "IORING_OP_FSETXATTR", NO_XATTRS)
 					     .addr2 = (uintptr_t) "x",
 					     .len = 1},
 		      0);
+}
+
+/* ---- what may only be appended to ---- */
+
+ATTACK(uring_fallocate, .primitive = "IORING_OP_FALLOCATE with FALLOC_FL_PUNCH_HOLE", ON_LOG)
+{
+	_cleanup_close_ int fd = log_open();
+
+	/* addr is the length, len the mode. */
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_FALLOCATE,
+					     .fd = fd,
+					     .off = 0,
+					     .addr = 10,
+					     .len = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE},
+		      0);
+}
+static int ring_noappend(unsigned int flags, unsigned int setup)
+{
+	_cleanup_close_ int fd = log_open();
+
+	return submit(&(struct io_uring_sqe){.opcode = IORING_OP_WRITE,
+					     .flags = (uint8_t)flags,
+					     .fd = fd,
+					     .addr = (uintptr_t) "X",
+					     .len = 1,
+					     .rw_flags = RWF_NOAPPEND},
+		      setup);
+}
+ATTACK(uring_noappend, .primitive = "IORING_OP_WRITE with RWF_NOAPPEND", ON_LOG,
+       .absent = EOPNOTSUPP)
+{
+	return ring_noappend(0, 0);
+}
+ATTACK(uring_noappend_by_the_kernel,
+       .primitive = "IORING_OP_WRITE with RWF_NOAPPEND by a polling thread", ON_LOG,
+       .absent = EOPNOTSUPP)
+{
+	return ring_noappend(0, IORING_SETUP_SQPOLL);
 }
 
 /* ---- sockets ---- */

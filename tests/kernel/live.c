@@ -20,7 +20,7 @@ struct live live;
 /* Needs every hook, and denies nothing that a test could notice: it has no member. */
 #define KEEPER "test-keeper"
 static const char keeper_policy[] =
-	"files: {default: allow, rules: [{deny: [all], path: /none}, {allow: [append], path: /a}]}\n"
+	"files: {default: deny, rules: [{allow: [append], path: /a}]}\n"
 	"exec: {default: deny, allow: [/none]}\n"
 	"network: {default: deny, allow: [{bind: tcp/1}, {connect: 'unix:/none'}]}\n"
 	"mounts: {default: deny}\n"

@@ -103,6 +103,21 @@ LIVE_TEST(network)
 	close(fd);
 }
 
+static void appends(void *arg)
+{
+	int fd = open("/tmp/k/log", O_WRONLY | O_APPEND);
+
+	(void)arg;
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_ERRNO(fallocate(fd, 0, 0, 10), EACCES);
+}
+LIVE_TEST(append_only)
+{
+	live_policy("files: {default: deny, rules: [{allow: [append], path: /tmp/k/log}]}");
+	live_file("/tmp/k/log", "");
+	live_run(appends, NULL);
+}
+
 static void unix_sockets(void *arg)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/tmp/k/s"};

@@ -285,7 +285,7 @@ TEST(append_only_needs_mmap)
 	_cleanup_free_ struct vk_image *img = NULL;
 
 	ASSERT(vk_compile(layers, 1, &img, NULL) == 0);
-	CHECK_EQ(img->needs, VK_NEED_OPEN | VK_NEED_MMAP | VK_NEED_MODIFY);
+	CHECK_EQ(img->needs, VK_NEED_OPEN | VK_NEED_MMAP | VK_NEED_APPEND | VK_NEED_MODIFY);
 	free(rule.glob);
 }
 
