@@ -148,6 +148,34 @@ static int inet_socket(const char *proto, const char *addr)
 		      0);
 }
 
+static socklen_t inet_address(const char *text, const char *port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (void *)ret;
+	struct sockaddr_in6 *v6 = (void *)ret;
+	uint16_t number = htons((uint16_t)atoi(port));
+
+	memset(ret, 0, sizeof(*ret));
+	if (strchr(text, ':')) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = number;
+		inet_pton(AF_INET6, text, &v6->sin6_addr);
+		return sizeof(*v6);
+	}
+	v4->sin_family = AF_INET;
+	v4->sin_port = number;
+	inet_pton(AF_INET, text, &v4->sin_addr);
+	return sizeof(*v4);
+}
+
+/* Nobody connects to it. */
+static bool listen_inet(int fd, const struct vt_row *row)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = inet_address(row->args[1], row->args[2], &addr);
+
+	return CHECK_ERRNO(bind(fd, (void *)&addr, len), 0) && CHECK_ERRNO(listen(fd, 1), 0);
+}
+
 bool vo_prepare(const struct vt_row *row, int *ret_fd)
 {
 	*ret_fd = -1;
@@ -167,6 +195,9 @@ bool vo_prepare(const struct vt_row *row, int *ret_fd)
 	case VT_CONNECT:
 		*ret_fd = inet_socket(row->args[0], row->args[1]);
 		break;
+	case VT_ACCEPT:
+		*ret_fd = inet_socket(row->args[0], row->args[1]);
+		return CHECK(*ret_fd >= 0) && listen_inet(*ret_fd, row);
 	case VT_MODULES:
 	case VT_CAPABLE:
 		live_file(V_OWNED, "text\n");
@@ -199,21 +230,14 @@ void vo_clean(const struct vt_row *row)
 
 static int inet_call(const struct vo_call *c, int fd)
 {
-	struct sockaddr_storage addr = {0};
-	struct sockaddr_in *v4 = (void *)&addr;
-	struct sockaddr_in6 *v6 = (void *)&addr;
-	uint16_t port = htons((uint16_t)atoi(c->args[2]));
-	socklen_t len = sizeof(*v4);
+	struct sockaddr_storage addr;
+	socklen_t len = inet_address(c->args[1], c->args[2], &addr);
+	int made;
 
-	if (strchr(c->args[1], ':')) {
-		len = sizeof(*v6);
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = port;
-		inet_pton(AF_INET6, c->args[1], &v6->sin6_addr);
-	} else {
-		v4->sin_family = AF_INET;
-		v4->sin_port = port;
-		inet_pton(AF_INET, c->args[1], &v4->sin_addr);
+	if (c->op == VT_ACCEPT) {
+		made = accept(fd, NULL, NULL);
+		vk_closep(&made);
+		return made;
 	}
 	return c->op == VT_BIND ? bind(fd, (void *)&addr, len) : connect(fd, (void *)&addr, len);
 }
@@ -415,6 +439,7 @@ static int call(const struct vo_call *c, int fd)
 	case VT_UNIX_BIND:
 		return unix_call(c);
 	case VT_BIND:
+	case VT_ACCEPT:
 	case VT_CONNECT:
 		return inet_call(c, fd);
 	case VT_SOCKET:

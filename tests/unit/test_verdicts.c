@@ -177,7 +177,7 @@ struct endpoint {
 
 static bool parse_endpoint(const struct vt_row *row, struct endpoint *ret)
 {
-	ret->op = row->op == VT_BIND ? VK_NET_BIND : VK_NET_CONNECT;
+	ret->op = row->op == VT_CONNECT ? VK_NET_CONNECT : VK_NET_BIND;
 	ret->proto = strcmp(row->args[0], "tcp") == 0 ? IPPROTO_TCP : IPPROTO_UDP;
 	ret->family = strchr(row->args[1], ':') ? AF_INET6 : AF_INET;
 	ret->port = (uint16_t)strtoul(row->args[2], NULL, 10);
@@ -225,6 +225,7 @@ static bool judge_other(const struct run *r, const struct vt_row *row, enum vk_o
 
 	switch (row->op) {
 	case VT_BIND:
+	case VT_ACCEPT:
 	case VT_CONNECT:
 		if (!parse_endpoint(row, &ep))
 			return false;

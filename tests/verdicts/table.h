@@ -67,6 +67,8 @@ enum vt_object {
 	X(UNIX_CONNECT, "unix-connect", 1, VT_AT_SOCKET, "connect, SOCK_STREAM")                   \
 	X(UNIX_BIND, "unix-bind", 1, VT_AT_SOCKET, "bind, SOCK_STREAM")                            \
 	X(BIND, "bind", 3, VT_AT_NONE, "PROTO ADDR PORT: bind")                                    \
+	X(ACCEPT, "accept", 3, VT_AT_NONE,                                                         \
+	  "tcp ADDR PORT: accept, on a socket that a non-member listens on")                       \
 	X(CONNECT, "connect", 3, VT_AT_NONE, "PROTO ADDR PORT: connect, non-blocking")             \
 	X(SOCKET, "socket", 2, VT_AT_NONE, "FAMILY TYPE or netlink PROTOCOL: socket")              \
 	X(CAPABLE, "capable", 1, VT_AT_NONE, "any operation that needs the capability")            \
