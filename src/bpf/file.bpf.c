@@ -17,12 +17,26 @@ static __always_inline int vk_check_file(struct dentry *dentry, struct vfsmount 
 	return vk_judge(&c, op, want, vk_file_rights(&c, dentry, mnt), err, dentry, mnt);
 }
 
+/*
+ * Whether the current task opens a file as overlayfs does underneath its own: on a mount that only
+ * it has, and under its mounter's credentials.
+ */
+static __always_inline bool vk_open_below(struct task_struct *task, struct vfsmount *mnt)
+{
+	return task->cred != task->real_cred && vk_mount_is_private(mnt);
+}
+
 /* All opens but those that are granted at a glance. */
 static __noinline int vk_open_judge(struct file *file, u64 rights)
 {
-	u32 mode = file->f_mode, flags = file->f_flags, want = 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 mode, flags, want = 0;
 	struct vk_call c;
 
+	if (rights & VK_RIGHTS_BELOW && task->cred != task->real_cred)
+		return 0; /* allow: as below, the mount being known */
+	mode = file->f_mode;
+	flags = file->f_flags;
 	if (mode & FMODE_READ)
 		want |= VK_R_READ;
 	if (mode & FMODE_WRITE) {
@@ -44,8 +58,7 @@ static __noinline int vk_open_judge(struct file *file, u64 rights)
 	 * credentials, for a file that was checked under its own name. A fanotify(7) event may
 	 * offer the same file to a member: under its own.
 	 */
-	if (want & ~(u32)rights && c.task->cred != c.task->real_cred &&
-	    vk_mount_is_private(file->f_path.mnt))
+	if (want & ~(u32)rights && vk_open_below(task, file->f_path.mnt))
 		return 0;
 	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, file->f_path.dentry,
 			file->f_path.mnt);
@@ -54,8 +67,8 @@ static __noinline int vk_open_judge(struct file *file, u64 rights)
 /* Whether @rights grant to read what is opened to be read, and nothing is to be reported. */
 static __always_inline bool vk_open_reads(struct file *file, u64 rights)
 {
-	return (file->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ &&
-	       (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ;
+	return (rights & (VK_R_READ | (u64)VK_R_READ << 32)) == VK_R_READ &&
+	       (file->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ;
 }
 
 /* The directory's entry of the cache, by the fast walk; VK_NAME_SLOW or _ROOT: without success. */
@@ -118,7 +131,7 @@ static __noinline u64 vk_open_near(struct dentry *dentry, struct vfsmount *mnt, 
 	asm volatile("" ::: "memory");
 	dir = dentry->d_parent;
 	if (dir == dentry)
-		return VK_RIGHTS_SLOW;
+		goto slow;
 	hash = vk_dentry_hash(vk_key(dir));
 	slot = vk_dir_slot(hash, view);
 	stamp = vk_stamp(view, names, hash);
@@ -127,18 +140,22 @@ static __noinline u64 vk_open_near(struct dentry *dentry, struct vfsmount *mnt, 
 		if ((u32)data == VK_NAME_ROOT)
 			return VK_RIGHTS_ROOT;
 		if ((u32)data == VK_NAME_SLOW)
-			return VK_RIGHTS_SLOW;
+			goto slow;
 	}
-	if (data & VK_DIR_ALIKE) {
+	if (vk_has_sign(data)) { /* VK_DIR_ALIKE */
 		rights = data >> VK_DIR_RIGHTS;
 	} else {
 		rights = vk_open_feed(dentry, dir, rule, data);
 		if (rights == VK_RIGHTS_SLOW)
-			return VK_RIGHTS_SLOW;
+			goto slow;
 	}
 	if (names != vk_names_gen())
-		return VK_RIGHTS_SLOW;
+		goto slow;
 	vk_slot_put(vk_file_slot(file_hash, view), dentry, mnt, file_stamp, rights);
+	return rights;
+slow:
+	rights = VK_RIGHTS_SLOW;
+	asm volatile("" : "+r"(rights)); /* else it is set before each test */
 	return rights;
 }
 
@@ -159,11 +176,11 @@ static __noinline int vk_open_root(struct file *file)
 	if (!vk_begin(&c))
 		return 0; /* allow: not a member */
 	c.names = vk_names_gen();
-	if (c.task->cred != c.task->real_cred && vk_mount_is_private(mnt)) {
+	if (vk_open_below(c.task, mnt)) {
 		hash = vk_dentry_hash(vk_key(dentry));
 		view = vk_view(c.rule);
 		vk_slot_put(vk_file_slot(hash, view), dentry, mnt, vk_stamp(view, c.names, hash),
-			    0);
+			    VK_RIGHTS_BELOW);
 		return 0; /* allow: overlayfs itself */
 	}
 	if (vk_load_image(&c))
@@ -227,15 +244,14 @@ static __always_inline int vk_open(struct task_struct *task, vk_arguments *argum
 	kept = vk_file_of(arguments)->f_path.dentry;
 near:
 	rights = vk_open_near(kept, vk_file_of(arguments)->f_path.mnt, *ret_place);
-	if (rights == VK_RIGHTS_ROOT) {
-		if (!vk_open_root(vk_file_of(arguments)))
+	if ((s64)rights < 0) { /* VK_RIGHTS_ROOT or _SLOW */
+		if (rights == VK_RIGHTS_ROOT && !vk_open_root(vk_file_of(arguments)))
 			return VK_GRANTED; /* no member, or overlayfs itself */
-		rights = VK_RIGHTS_SLOW;
-	}
-	if (rights == VK_RIGHTS_SLOW)
 		rights = vk_open_slow(vk_file_of(arguments));
+	}
 judge:
-	if (rights & VK_RIGHTS_OPENS || vk_open_reads(vk_file_of(arguments), rights))
+	if (vk_has_sign(rights) /* VK_RIGHTS_OPENS */ ||
+	    vk_open_reads(vk_file_of(arguments), rights))
 		return VK_GRANTED; /* and not to be reported */
 	r = vk_open_judge(vk_file_of(arguments), rights);
 	return r ? r : VK_GRANTED;

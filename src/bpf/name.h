@@ -22,7 +22,7 @@
 
 #define VK_NAME(class_, entry) ((u32)(entry) | (u32)(class_) << 16)
 #define VK_NAME_ENTRY(name) ((name)&0xffffu)
-#define VK_NAME_CLASS(name) ((name) >> 16)
+#define VK_NAME_CLASS(name) ((name) >> 16 & 15)
 #define VK_DEPTH 16 /* components of the fast walk */
 #define VK_INLINE 32 /* bytes of a name that are in the dentry on every kernel, NUL included */
 
@@ -199,13 +199,24 @@ static __always_inline void vk_slot_put(struct vk_name_slot *s, struct dentry *d
 #define VK_NAME_ROOT 0xfffffffeu /* not a name: the fast walk needs that of the mount's root */
 #define VK_RIGHTS_SLOW (~1ull) /* not rights: the slow path decides */
 #define VK_RIGHTS_ROOT (~0ull) /* the same, where rights are expected */
-#define VK_RIGHTS_OPENS (1ull << 29) /* beside rights: all plain opens granted, none reported */
+/* Beside rights. What every open tests is the sign of the lower half, which takes least. */
+#define VK_RIGHTS_OPENS (1ull << 31) /* all plain opens are granted, none reported */
+#define VK_RIGHTS_BELOW (1ull << 30) /* of a file underneath an overlay's; there are none then */
 #define VK_R_OPENS (VK_R_READ | VK_R_WRITE | VK_R_APPEND | VK_R_TRUNCATE)
-/* In a slot of vk_dir_slots, beside the name. */
-#define VK_DIR_ANCHORED (1ull << 32) /* the mount has an anchor */
-#define VK_DIR_ALIKE (1ull << 33) /* all files in it have the same rights, */
-#define VK_DIR_RIGHTS 34 /* these, from here on; none is to be reported */
-_Static_assert(VK_R_COUNT <= 29 && VK_DIR_RIGHTS + 29 < 64, "the rights of its files fit");
+/* In a slot of vk_dir_slots, beside the name. VK_DIR_ALIKE is such a sign, too. */
+#define VK_DIR_ANCHORED (1ull << 30) /* the mount has an anchor */
+#define VK_DIR_ALIKE (1ull << 31) /* all files in it have the same rights, */
+#define VK_DIR_RIGHTS 32 /* these, from here on; none is to be reported */
+_Static_assert(VK_R_COUNT <= 30, "the rights of its files fit, and what is beside them");
+
+/* Whether bit 31 is set. As a mere comparison clang makes a mask of it, which takes two more. */
+static __always_inline bool vk_has_sign(u64 word)
+{
+	s32 low = word;
+
+	asm volatile("" : "+w"(low));
+	return low < 0;
+}
 
 static __always_inline const struct vk_verdict *vk_verdict_of(struct vk_call *c, u32 name)
 {
