@@ -24,8 +24,8 @@ static __always_inline int vk_check_name(struct vfsmount *mnt, struct dentry *de
 
 /* Regular files made by open(2), and all else made by mknod(2) and bind(2). */
 SEC("lsm/path_mknod")
-int VK_HOOK(vk_mknod, path_mknod, name, const struct path *dir, struct dentry *dentry, u16 mode,
-	    unsigned int dev)
+int VK_HOOK_LEAVING(vk_mknod, path_mknod, name, const struct path *dir, struct dentry *dentry,
+		    u16 mode, unsigned int dev)
 {
 	u32 type = mode & S_IFMT;
 
@@ -38,7 +38,7 @@ int VK_HOOK(vk_mknod, path_mknod, name, const struct path *dir, struct dentry *d
 }
 
 SEC("lsm/path_unlink")
-int VK_HOOK(vk_unlink, path_unlink, name, const struct path *dir, struct dentry *dentry)
+int VK_HOOK_LEAVING(vk_unlink, path_unlink, name, const struct path *dir, struct dentry *dentry)
 {
 	int r = vk_guard_pins(dentry);
 
@@ -48,13 +48,14 @@ int VK_HOOK(vk_unlink, path_unlink, name, const struct path *dir, struct dentry 
 }
 
 SEC("lsm/path_mkdir")
-int VK_HOOK(vk_mkdir, path_mkdir, name, const struct path *dir, struct dentry *dentry, u16 mode)
+int VK_HOOK_LEAVING(vk_mkdir, path_mkdir, name, const struct path *dir, struct dentry *dentry,
+		    u16 mode)
 {
 	return vk_check_name(dir->mnt, dentry, VK_OP_MKDIR, VK_R_MKDIR);
 }
 
 SEC("lsm/path_rmdir")
-int VK_HOOK(vk_rmdir, path_rmdir, name, const struct path *dir, struct dentry *dentry)
+int VK_HOOK_LEAVING(vk_rmdir, path_rmdir, name, const struct path *dir, struct dentry *dentry)
 {
 	int r = vk_guard_pins(dentry);
 
@@ -144,8 +145,9 @@ static __always_inline int vk_move_gains(struct vk_call *c, struct dentry *dentr
 }
 
 SEC("lsm/path_rename")
-int VK_HOOK(vk_rename, path_rename, rename, const struct path *old_dir, struct dentry *old_dentry,
-	    const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
+int VK_HOOK_LEAVING(vk_rename, path_rename, rename, const struct path *old_dir,
+		    struct dentry *old_dentry, const struct path *new_dir,
+		    struct dentry *new_dentry, unsigned int flags)
 {
 	struct vfsmount *mnt = new_dir->mnt; /* rename(2) stays within one mount */
 	u32 from, to;

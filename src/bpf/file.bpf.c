@@ -473,13 +473,13 @@ int VK_HOOK(vk_ftruncate, file_truncate, file, struct file *file)
 }
 
 SEC("lsm/path_chmod")
-int VK_HOOK(vk_chmod, path_chmod, path, const struct path *path)
+int VK_HOOK_LEAVING(vk_chmod, path_chmod, path, const struct path *path)
 {
 	return vk_check_file(path->dentry, path->mnt, VK_OP_CHMOD, VK_R_CHMOD, EACCES);
 }
 
 SEC("lsm/path_chown")
-int VK_HOOK(vk_chown, path_chown, path, const struct path *path)
+int VK_HOOK_LEAVING(vk_chown, path_chown, path, const struct path *path)
 {
 	return vk_check_file(path->dentry, path->mnt, VK_OP_CHOWN, VK_R_CHOWN, EACCES);
 }

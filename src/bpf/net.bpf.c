@@ -42,7 +42,7 @@ static __always_inline int vk_judge_socket(struct vk_call *c, u32 family, u32 ty
 }
 
 SEC("lsm/socket_create")
-int VK_HOOK(vk_socket, socket_create, none, int family, int type, int protocol, int kern)
+int VK_HOOK_LEAVING(vk_socket, socket_create, none, int family, int type, int protocol, int kern)
 {
 	struct vk_call c;
 	int r;
