@@ -322,7 +322,7 @@ vkernel: the policies of \"m$BATS_TEST_NUMBER\" do not permit members to change 
 	member open "$client idle 40 vkernel push layer.yaml"
 	is 0 ""
 	vkernel run --name hammered -p open.yaml -- $as_user sh -c \
-		"$client hammer 50 ${HAMMER_SECONDS:-8}; vkernel push --list --json" >out 2>&1 3>&- &
+		"$client hammer 50 ${HAMMER_SECONDS:-4}; vkernel push --list --json" >out 2>&1 3>&- &
 	hammered=$!
 	sleep 3
 	[ "$(cat a)" = a ]

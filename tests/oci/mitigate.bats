@@ -29,6 +29,16 @@ setup() {
 	load lib.bash
 }
 
+# As "docker run -d" does; but twenty starts of that program take longer than those of containers.
+start_one() { # number
+	local id api="curl -sSf --unix-socket /var/run/docker.sock http://docker"
+	id=$($api/containers/create -H 'Content-Type: application/json' -d "{\"Image\": \"box\",
+		\"Cmd\": [\"probe\", \"watch\", \"$out/$1\", \"38\", \"5\"],
+		\"HostConfig\": {\"Runtime\": \"vkernel\", \"NetworkMode\": \"none\",
+			\"Binds\": [\"$out:$out\"]}}" | jq -r .Id)
+	$api/containers/"$id"/start -X POST
+}
+
 # Whether the last answer of every container is that one.
 all_answer() { # errno
 	[[ $(tail -qn 1 "$out"/* | awk -v want="$1" '$2 == want' | wc -l) == "$count" ]]
@@ -61,10 +71,11 @@ change() { # errno command...
 }
 
 @test "AF_ALG on 20 running containers: audited, denied within a second, and lifted" {
-	local i ids
+	local ids
 	printf 'runtime = /usr/bin/crun\npolicy = no-secret\n' >/etc/vkernel/runtime.conf
-	for ((i = 1; i <= count; i++)); do echo "$i"; done | xargs -P 2 -I '{}' docker run \
-		--runtime vkernel -d --network none -v "$out:$out" box probe watch "$out/{}" 38 5
+	export -f start_one
+	export out
+	seq "$count" | xargs -P 2 -I '{}' bash -c 'start_one {}'
 	wait_for_all 0
 	ids=$(docker ps -q --no-trunc | sort)
 	[[ $(wc -l <<<"$ids") == "$count" ]]
