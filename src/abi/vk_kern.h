@@ -29,6 +29,8 @@ enum vk_class { VK_CLASS_SMALL = 0, VK_CLASS_MEDIUM = 1, VK_CLASS_LARGE = 2, VK_
 enum vk_instance_flag {
 	VK_I_LIVE = 1u << 0, /* the id is in use */
 	VK_I_MOUNTED = 1u << 1, /* a member was allowed a mount operation; set by the kernel side */
+	VK_I_STARTING = 1u << 2, /* made for a container that is started without a hook, */
+	VK_I_STARTED = 1u << 3, /* whose program was executed; set by the kernel side */
 };
 
 /**
@@ -50,6 +52,9 @@ enum vk_instance_flag {
  * @programs:   bit per hook (1 << VK_HOOK_*) at which policy programs are asked, and from bit 48 on
  *              where they are in the arrays of programs: one store switches all of it
  * @paths:      of those hooks, the ones at which some program wants the path
+ * @began:      of a container that is started without a hook: unique id of the mount namespace where
+ *              its start began; 0: not yet, or started otherwise
+ * @cgroup:     and the cgroup that the kernel side made its place, 0: none
  *
  * Counters are added to atomically by the kernel side and only read by user space.
  */
@@ -66,7 +71,9 @@ struct vk_instance {
 	__u64 created_ns;
 	__u64 programs;
 	__u64 paths;
-	__u64 reserved[5];
+	__u64 began;
+	__u64 cgroup;
+	__u64 reserved[3];
 };
 _Static_assert(sizeof(struct vk_instance) == 128, "vk_instance is ABI");
 
@@ -162,6 +169,7 @@ enum vk_member_state {
 	VK_MEMBER_ACTIVE = 0,
 	VK_MEMBER_PENDING = 1, /* becomes active at its next exec; until then under setup.h */
 	VK_MEMBER_BORN = 2, /* no member, and vki 0: was put into its cgroup by clone3(2) */
+	VK_MEMBER_STARTING = 3, /* of a container's runtime: pending inside it, see start.h */
 };
 
 enum vk_cred_flag {
@@ -213,6 +221,17 @@ struct vk_place {
 	__u64 id; /* cgroup id, or unique mount namespace id */
 	__u32 kind;
 	__u32 pad;
+};
+
+/**
+ * struct vk_start - where the start of a container began; in the map vk_starts, by its instance
+ * @cgroup: ids of the cgroup and of all above it
+ * @deep:   there are more
+ */
+#define VK_START_LEVELS 17
+struct vk_start {
+	__u64 cgroup[VK_START_LEVELS];
+	__u64 deep;
 };
 
 #define VK_ANCHOR_PATH 232

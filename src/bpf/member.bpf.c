@@ -2,8 +2,9 @@
 /*
  * member.bpf.c - how tasks become members, and that they stay it.
  *
- * Ways in: fork (task_alloc), the next exec of a marked task, an exec at a place (cgroup or mount
- * namespace) that belongs to an instance, and the engine's attach (iterator). There is no way out:
+ * Ways in: fork (task_alloc), the next exec of a marked task, or the one by which the descendants of
+ * a marked runtime start its container (start.h), an exec at a place (cgroup or mount namespace)
+ * that belongs to an instance, and the engine's attach (iterator). There is no way out:
  * nothing here or elsewhere removes a record once it is active, and it changes in one direction
  * only, to an instance below its own, whose rules include all it was bound by (vk_go_below).
  *
@@ -177,6 +178,17 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 		}
 		vk_exec_below(task, m);
 		goto named; /* allow: a member already */
+	}
+	if (m && m->vki && m->state == VK_MEMBER_STARTING) {
+		if (!(vk_instance_at(m->vki)->flags & VK_I_LIVE))
+			return -EPERM; /* deny: there is nothing left that would bind it */
+		if (!vk_instance_at(m->vki)->began && !vk_start_begins(task, m->vki))
+			return -EAGAIN; /* deny: the container could not be told from its engine */
+		if (vk_start_is_outside(task, m->vki))
+			return 0; /* allow: a program of the runtime, outside the container */
+		if (!vk_start_arrives(task, m->vki))
+			return -EPERM; /* deny: who joins later could not be recognized */
+		__sync_fetch_and_or(&vk_instance_at(m->vki)->flags, VK_I_STARTED);
 	}
 	if (!m || !m->vki) {
 		/*

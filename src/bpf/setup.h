@@ -84,6 +84,12 @@ static __noinline int vk_setup_open(struct file *file)
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (!m || !m->vki)
 		return 0; /* allow: not marked */
+	if (m->state == VK_MEMBER_STARTING) {
+		if (vk_start_is_outside(task, m->vki))
+			return 0; /* allow: the runtime's own work, outside the container */
+		/* Already now, so that who is executed in a created container joins. */
+		vk_start_arrives(task, m->vki);
+	}
 	c.task = task;
 	c.inst = vk_instance_at(m->vki);
 	c.rule = vk_read_once(c.inst->rule);

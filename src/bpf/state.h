@@ -106,6 +106,15 @@ struct {
 	__type(value, u32);
 } vk_places SEC(".maps");
 
+/* Starts of containers without a hook (start.h). key: instance id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VK_INSTANCES);
+	__type(key, u32);
+	__type(value, struct vk_start);
+} vk_starts SEC(".maps");
+
 /* Names of mounts, taken at the first walk that meets one. See name.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -28,6 +28,7 @@ const volatile __u32 vk_inline_off = 56; /* offset of the short name in struct d
 #include "subject.h"
 #include "name.h"
 #include "decide.h"
+#include "start.h"
 #include "setup.h"
 #include "ask.h"
 

@@ -154,7 +154,7 @@ static int add_member(const struct vk_member_line *line, void *data)
 {
 	const struct member_sink *sink = data;
 	const char *name = line->vki < VK_INSTANCES ? sink->names->name[line->vki] : "";
-	const char *state = line->state == VK_MEMBER_PENDING ? "pending" : "active";
+	const char *state = line->state == VK_MEMBER_ACTIVE ? "active" : "pending";
 
 	if (sink->only && strcmp(sink->only, name) != 0)
 		return 0;

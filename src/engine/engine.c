@@ -67,6 +67,7 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 	for (int m = 0; m < VK_MAP_COUNT; m++)
 		eng->maps[m] = -1;
 	eng->writable = !(flags & VK_OPEN_READ_ONLY);
+	eng->places = flags & VK_OPEN_PLACES ? VK_NEED_SETUP : 0;
 	if (geteuid() != 0) {
 		r = vk_error_set(e, EPERM, "root privileges are needed");
 		vk_error_advise(e, "run it as root, for example with sudo");

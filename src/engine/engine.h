@@ -61,6 +61,7 @@ enum vk_open_flag {
 	VK_OPEN_CREATE = 1, /* set up maps and core hooks when absent, after the self-test */
 	VK_OPEN_READ_ONLY = 2, /* for ps, show, stats: no lock, nothing is created */
 	VK_OPEN_BRIEF = 4, /* to make or end one instance or tidy up, and no more: cheaper */
+	VK_OPEN_PLACES = 8, /* what is made will have places: looks for what they need as well */
 };
 
 /* -ENOENT: READ_ONLY and nothing was ever set up here; -EPERM: not root; -EOPNOTSUPP: this host
@@ -201,6 +202,12 @@ int vk_instance_remove_tree(struct vk_engine *eng, const char *name, bool kill, 
  * member of another one. */
 int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
 				  struct vk_error *e);
+/* Makes this process and all that it will start the runtime of a container, whose instance is @id and
+ * new: what one of them executes in another mount namespace is a member, and that namespace and its
+ * cgroup, if it is another one, become places. The next exec must be that of the runtime. */
+int vk_instance_start_here(struct vk_engine *eng, uint32_t id, struct vk_error *e);
+/* Takes that back, for this process. */
+void vk_instance_start_not(struct vk_engine *eng);
 /* A running process with all its threads and descendants, now. Members of an instance above it go
  * down into it. @ret_count: threads joined. -ESRCH: no such process; -EALREADY: it is a member of
  * another instance. */

@@ -378,7 +378,7 @@ static void remove_place(struct vk_engine *eng, uint32_t id, const struct vk_pla
 	if (bpf_map_delete_elem(eng->maps[VK_MAP_PLACES], place) < 0)
 		return;
 	__atomic_fetch_sub(&eng->bss->vk_n_places, 1, __ATOMIC_SEQ_CST);
-	if (eng->rows[id].placed < UINT8_MAX)
+	if (eng->rows[id].placed && eng->rows[id].placed < UINT8_MAX)
 		eng->rows[id].placed--;
 }
 
@@ -392,8 +392,12 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 	uint32_t at, n;
 
 	keys[0] = (struct vk_place){.kind = VK_PLACE_MNTNS, .id = eng->bss->vk_instances[id].mntns};
-	keys[1] = (struct vk_place){.kind = VK_PLACE_CGROUP, .id = eng->rows[id].cgroup};
-	for (size_t i = 0; i < 2 && eng->rows[id].placed; i++)
+	keys[1] =
+		(struct vk_place){.kind = VK_PLACE_CGROUP,
+				  .id = eng->bss->vk_instances[id].cgroup ?: eng->rows[id].cgroup};
+	bool starts = eng->bss->vk_instances[id].flags & VK_I_STARTING;
+
+	for (size_t i = 0; i < 2 && (starts || eng->rows[id].placed); i++)
 		if (bpf_map_lookup_elem(map, &keys[i], &ids[0]) == 0 && ids[0] == id)
 			remove_place(eng, id, &keys[i]);
 	/* A container has these two; others are looked for among all. */
@@ -426,6 +430,11 @@ static void remove_one(struct vk_engine *eng, uint32_t id)
 	struct vk_row *row = &eng->rows[id];
 	uint32_t slot = vk_row_slot(vk_row_state(eng, id));
 
+	if (eng->bss->vk_instances[id].flags & VK_I_STARTING) {
+		/* Its start went on until its last process had ended. */
+		remove_places(eng, id);
+		bpf_map_delete_elem(vk_map(eng, VK_MAP_STARTS, NULL), &id);
+	}
 	forget_mounts(eng, id);
 	vk_programs_drop(eng, id);
 	row->ended = vk_row_state(eng, id) == &row->state[1];
@@ -465,11 +474,16 @@ static int remove_chosen(struct vk_engine *eng, const char *name, bool kill, boo
 		vk_error_advise(e, "remove them first, or all at once with --recursive");
 		return -ENOTEMPTY;
 	}
-	for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
-		if (rm->goes[i])
-			remove_places(eng, i);
 	rm->kill = kill;
-	r = end_members(eng, rm, e);
+	/* Who is refused has changed nothing: what is executed at the places goes on to join. */
+	if (!kill)
+		r = end_members(eng, rm, e);
+	if (r == 0 && !rm->found) {
+		for (uint32_t i = 1; i <= eng->bss->vk_top_id; i++)
+			if (rm->goes[i])
+				remove_places(eng, i);
+		r = end_members(eng, rm, e);
+	}
 	if (r < 0)
 		return r;
 	if (rm->found) {
@@ -577,6 +591,14 @@ static int fill_info(struct vk_engine *eng, uint32_t id, bool with_layers, const
 	return with_layers ? fill_layers(eng, id, info, e) : 0;
 }
 
+/* Of a container whose start has failed. The next start of it, its deletion or gc removes it. */
+static bool is_over(struct vk_engine *eng, uint32_t id, uint32_t members)
+{
+	uint32_t flags = eng->bss->vk_instances[id].flags;
+
+	return !members && flags & VK_I_STARTING && !(flags & VK_I_STARTED);
+}
+
 int vk_instance_list(struct vk_engine *eng, bool with_layers,
 		     int (*fn)(const struct vk_info *info, void *data), void *data,
 		     struct vk_error *e)
@@ -590,7 +612,7 @@ int vk_instance_list(struct vk_engine *eng, bool with_layers,
 	for (uint32_t id = 1; r == 0 && id <= eng->bss->vk_top_id; id++) {
 		struct vk_info info;
 
-		if (!eng->rows[id].used)
+		if (!eng->rows[id].used || is_over(eng, id, count[id] + count[VK_INSTANCES + id]))
 			continue;
 		r = fill_info(eng, id, with_layers, count, count + VK_INSTANCES, &info, e);
 		if (r == 0)

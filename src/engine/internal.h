@@ -117,6 +117,7 @@ enum vk_pinned_map {
 	VK_MAP_PLACES,
 	VK_MAP_BRIEF, /* from here on: opened under VK_OPEN_BRIEF when it is asked for */
 	VK_MAP_MEMBERS = VK_MAP_BRIEF,
+	VK_MAP_STARTS,
 	VK_MAP_SMALL,
 	VK_MAP_MEDIUM,
 	VK_MAP_LARGE,
@@ -153,6 +154,7 @@ struct vk_engine {
 	uint64_t entry;
 	bool degraded;
 	uint64_t ensured; /* needs whose hooks are known to be attached */
+	uint32_t places; /* needed besides by what is made, see VK_OPEN_PLACES */
 };
 
 /* maps.c */

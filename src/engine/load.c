@@ -591,7 +591,7 @@ static int attach_needed(struct vk_engine *eng, uint32_t needs, uint64_t program
 
 int vk_hooks_ensure(struct vk_engine *eng, uint32_t needs, struct vk_error *e)
 {
-	return vk_hooks_ensure_asked(eng, needs, 0, e);
+	return vk_hooks_ensure_asked(eng, needs | eng->places, 0, e);
 }
 
 int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t programs,

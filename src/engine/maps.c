@@ -12,6 +12,7 @@
 const char *const vk_map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
 						[VK_MAP_ROWS] = "vk_rows",
 						[VK_MAP_MEMBERS] = "vk_members",
+						[VK_MAP_STARTS] = "vk_starts",
 						[VK_MAP_SCRATCH] = "vk_scratch",
 						[VK_MAP_SMALL] = "vk_img_small",
 						[VK_MAP_MEDIUM] = "vk_img_medium",
@@ -119,6 +120,8 @@ static int map_data(struct vk_engine *eng, struct vk_error *e)
 		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, programs);
 	if (r < 0)
 		return vk_error_set(e, -r, "cannot map our own data: %s", strerror(-r));
+	if (eng->brief)
+		return 0;
 	/* Children have no use for them, and copying their page tables takes milliseconds. */
 	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
 	madvise(eng->rows, rows, MADV_DONTFORK);

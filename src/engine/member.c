@@ -141,6 +141,31 @@ int vk_instance_confine_next_exec(struct vk_engine *eng, uint32_t id, int pidfd,
 	return r < 0 ? member_error(e, r) : 0;
 }
 
+int vk_instance_start_here(struct vk_engine *eng, uint32_t id, struct vk_error *e)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int r = vk_hooks_ensure(eng, VK_NEED_SETUP, e);
+
+	if (r < 0)
+		return r;
+	if (pidfd < 0)
+		return vk_error_set(e, errno, "cannot open this process: %s", strerror(errno));
+	/* Its places are recorded by the kernel side, which knows first what they are. */
+	eng->rows[id].placed = 2;
+	eng->bss->vk_instances[id].flags |= VK_I_STARTING;
+	r = vk_member_set(eng, pidfd, id, VK_MEMBER_STARTING);
+	return r < 0 ? member_error(e, r) : 0;
+}
+
+void vk_instance_start_not(struct vk_engine *eng)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	struct vk_member m;
+
+	if (vk_member_get(eng, pidfd, &m) == 0 && m.state == VK_MEMBER_STARTING)
+		bpf_map_delete_elem(vk_map(eng, VK_MAP_MEMBERS, NULL), &pidfd);
+}
+
 int vk_instance_attach(struct vk_engine *eng, uint32_t id, pid_t pid, uint32_t *ret_count,
 		       struct vk_error *e)
 {
