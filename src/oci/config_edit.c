@@ -94,10 +94,16 @@ static bool skip_string(struct scan *sc)
 /* Only as far as strings and brackets go: the runtime checks the rest. */
 static bool skip_value(struct scan *sc)
 {
+	static const bool ends[256] = {
+		['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true, [','] = true};
 	const char *start = sc->s;
 	size_t depth = 0;
 
 	while (sc->s < sc->end) {
+		while (sc->s < sc->end && !ends[(unsigned char)*sc->s])
+			sc->s++;
+		if (sc->s == sc->end)
+			break;
 		switch (*sc->s) {
 		case '"':
 			if (!skip_string(sc))
@@ -115,12 +121,9 @@ static bool skip_value(struct scan *sc)
 			depth--;
 			sc->s++;
 			break;
-		case ',':
+		default:
 			if (depth == 0)
 				return sc->s > start;
-			sc->s++;
-			continue;
-		default:
 			sc->s++;
 			continue;
 		}
@@ -345,6 +348,89 @@ int oci_config_find(const char *text, size_t len, const char *outer, const char 
 	*ret = in.key && !is_null(&in) ? in.value : NULL;
 	*ret_len = *ret ? in.len : 0;
 	return 0;
+}
+
+/* Exactly one namespace for mounts, and it is made for the container. */
+static bool own_mounts(const struct member *namespaces)
+{
+	struct scan sc = {namespaces->value, namespaces->value + namespaces->len};
+	struct vk_error ignored = {0};
+	struct member m, type, path;
+	bool first = true;
+	int r, own = 0;
+
+	if (!namespaces->key || *sc.s++ != '[')
+		return false;
+	for (; (r = next_member(&sc, false, first, &m)) > 0; first = false) {
+		struct scan in = {m.value, m.value + m.len};
+
+		if (find_key(in, "type", &type, &ignored) < 0 ||
+		    find_key(in, "path", &path, &ignored) < 0 || !type.key ||
+		    memchr(type.value, '\\', type.len))
+			return false;
+		if (type.len != 7 || memcmp(type.value, "\"mount\"", 7) != 0)
+			continue;
+		if (path.key)
+			return false;
+		own++;
+	}
+	return r == 0 && own == 1;
+}
+
+/* None in any stage. */
+static bool no_hooks(const struct member *hooks)
+{
+	struct scan sc = {hooks->value, hooks->value + hooks->len};
+	struct member m;
+	bool first = true;
+	int r;
+
+	if (!hooks->key || is_null(hooks))
+		return true;
+	if (*sc.s++ != '{')
+		return false;
+	for (; (r = next_member(&sc, true, first, &m)) > 0; first = false) {
+		struct scan in = {m.value + 1, m.value + m.len};
+
+		skip_space(&in);
+		if (!is_null(&m) && (*m.value != '[' || in.s == in.end || *in.s != ']'))
+			return false;
+	}
+	return r == 0;
+}
+
+bool oci_config_is_plain(const char *text, size_t len, const char **annotations,
+			 size_t *annotations_len)
+{
+	static const char *const keys[] = {"hooks", "annotations", "linux"};
+	struct scan sc = {text, text + len};
+	struct member found[3] = {{0}}, m, namespaces;
+	struct vk_error ignored = {0};
+	bool first = true;
+	int r;
+
+	skip_space(&sc);
+	if (sc.s >= sc.end || *sc.s++ != '{')
+		return false;
+	for (; (r = next_member(&sc, true, first, &m)) > 0; first = false)
+		for (size_t i = 0; i < 3; i++) {
+			if (memchr(m.key, '\\', m.key_len))
+				return false;
+			if (!folds_to(m.key, m.key_len, keys[i]))
+				continue;
+			if (m.key_len != strlen(keys[i]) ||
+			    memcmp(m.key, keys[i], m.key_len) != 0 || found[i].key)
+				return false;
+			found[i] = m;
+		}
+	skip_space(&sc);
+	if (r < 0 || sc.s != sc.end || !no_hooks(&found[0]) || !found[2].key ||
+	    find_key((struct scan){found[2].value, found[2].value + found[2].len}, "namespaces",
+		     &namespaces, &ignored) < 0)
+		return false;
+	*annotations = found[1].key && !is_null(&found[1]) ? found[1].value : NULL;
+	*annotations_len = *annotations ? found[1].len : 0;
+	return own_mounts(&namespaces);
 }
 
 int oci_config_put(const char *text, size_t len, const char *outer, const char *inner,

@@ -8,6 +8,7 @@
 #ifndef VK_OCI_CONFIG_EDIT_H
 #define VK_OCI_CONFIG_EDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -39,6 +40,10 @@ int oci_config_edit(const char *text, size_t len, const struct oci_hook *hooks, 
  * -EINVAL: see above. */
 int oci_config_find(const char *text, size_t len, const char *outer, const char *inner,
 		    const char **ret, size_t *ret_len, struct vk_error *e);
+/* Whether the container can be started without a hook: it has a mount namespace made for it, and
+ * nobody's hooks; whatever is not understood is not plain. @annotations: the object, or NULL. */
+bool oci_config_is_plain(const char *text, size_t len, const char **annotations,
+			 size_t *annotations_len);
 /* Puts @json in its place; makes the key, and the object, where they are not there. */
 int oci_config_put(const char *text, size_t len, const char *outer, const char *inner,
 		   const char *json, char **ret, size_t *ret_len, struct vk_error *e);

@@ -147,7 +147,9 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_close_ int pidfd = open_process(st, e);
-	int r = pidfd < 0 ? pidfd : vk_engine_open(&eng, VK_OPEN_CREATE | VK_OPEN_BRIEF, e);
+	int r = pidfd < 0 ?
+			pidfd :
+			vk_engine_open(&eng, VK_OPEN_CREATE | VK_OPEN_BRIEF | VK_OPEN_PLACES, e);
 
 	if (r == 0)
 		r = meet_existing(eng, st, l, e);
@@ -165,9 +167,48 @@ int oci_container_create_like(const struct oci_state *st, uint64_t document, str
 	if (pidfd < 0)
 		return pidfd;
 	/* What is wrong is said when it is tried the long way. */
-	if (vk_engine_open(&eng, VK_OPEN_BRIEF, &none) < 0 || vk_instance_exists(eng, st->name))
+	if (vk_engine_open(&eng, VK_OPEN_BRIEF | VK_OPEN_PLACES, &none) < 0 ||
+	    vk_instance_exists(eng, st->name))
 		return -ENOENT;
 	return create(eng, st, pidfd, NULL, document, 0, e);
+}
+
+int oci_container_start(const struct oci_state *st, uint64_t document, struct vk_error *e)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	struct vk_error ignored = {0};
+	uint32_t id = 0;
+	int r = vk_engine_open(&eng, VK_OPEN_BRIEF | VK_OPEN_PLACES, e);
+
+	if (r < 0)
+		return r;
+	if (vk_instance_exists(eng, st->name))
+		return -EEXIST;
+	r = oci_record_write(st, e);
+	if (r < 0)
+		return r;
+	vk_engine_entry(eng, 0, false);
+	r = vk_instance_create_like(eng, st->name, document, &id, e);
+	if (r == 0) {
+		r = vk_instance_start_here(eng, id, e);
+		if (r < 0)
+			vk_instance_remove(eng, st->name, false, &ignored);
+	}
+	if (r < 0)
+		oci_record_remove(st->name);
+	return r;
+}
+
+void oci_container_start_not(const char *name)
+{
+	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
+	struct vk_error ignored = {0};
+
+	if (vk_engine_open(&eng, VK_OPEN_BRIEF, &ignored) < 0)
+		return;
+	vk_instance_start_not(eng);
+	if (vk_instance_remove(eng, name, false, &ignored) == 0)
+		oci_record_remove(name);
 }
 
 static void closedirp(DIR **d)

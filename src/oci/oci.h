@@ -112,6 +112,12 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
  * of which another instance is made; nothing is parsed. -ENOENT, without an error: there is none,
  * or this container has an instance. */
 int oci_container_create_like(const struct oci_state *st, uint64_t document, struct vk_error *e);
+/* The same, by who is about to execute the container's runtime: all that the runtime starts is told
+ * from the container's program by its mount namespace, so the runtime needs no hook for it. @st has
+ * no pid of the container yet. -EEXIST, without an error: this container has an instance. */
+int oci_container_start(const struct oci_state *st, uint64_t document, struct vk_error *e);
+/* Takes that back: the runtime cannot be executed. */
+void oci_container_start_not(const char *name);
 /* Makes the processes of a container that runs already members of @instance, which has the number
  * @id, and whoever executes a program in it later. @ret_count: threads joined. */
 int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,

@@ -125,6 +125,31 @@ static void exec_options(struct request *q, char **argv)
 	}
 }
 
+/* Of create and run: the id, where there is nothing but it and options that are known. */
+static void start_options(struct request *q, char **argv)
+{
+	static const char *const with_value[] = {
+		"bundle", "b", "config", "f", "pid-file", "console-socket", "preserve-fds", NULL};
+	static const char *const flags[] = {"no-pivot", "no-new-keyring", "no-subreaper", NULL};
+	bool detach = !strcmp(q->command, "create");
+
+	for (; *argv && argv[0][0] == '-'; argv++) {
+		const char *name = *argv + 1 + (argv[0][1] == '-');
+		size_t len = strcspn(name, "=");
+
+		if (!strcmp(name, "detach") || !strcmp(*argv, "-d"))
+			detach = true;
+		else if (in_list(with_value, name, len) && (name[len] || argv[1]))
+			argv += !name[len];
+		else if (!in_list(flags, name, strlen(name)))
+			return;
+	}
+	if (*argv && !argv[1]) {
+		q->id = *argv;
+		q->returns = detach;
+	}
+}
+
 int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 {
 	int out = 1, i = 1;
@@ -155,6 +180,10 @@ int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 		exec_options(q, argv + i + 1);
 	else
 		command_options(q, argv + i + 1);
+	if (!strcmp(q->command, "create") || !strcmp(q->command, "run"))
+		start_options(q, argv + i + 1);
+	else if (!strcmp(q->command, "delete") && i + 1 < argc)
+		q->id = argv[argc - 1];
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "config_edit.h"
 #include "meaning.h"
 #include "runtime.h"
+#include "start.h"
 
 #define MAX_CONFIG (256 << 20)
 #define MAX_ANSWER (8u << 20)
@@ -444,7 +445,8 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 	return *a.profile ? oci_config_set(text, len, "linux", "seccomp", a.profile, e) : 0;
 }
 
-static int edit_config(const struct request *q, const char *path, struct vk_error *e)
+static int edit_config(const struct request *q, const char *path, struct started *started,
+		       struct vk_error *e)
 {
 	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL, *edited = NULL;
 	_cleanup_free_ char *create = NULL, *original = NULL;
@@ -467,6 +469,8 @@ static int edit_config(const struct request *q, const char *path, struct vk_erro
 	len = original_len;
 	if (!text || strlen(text) != len)
 		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
+	if (start_here(q, real, text, len, started))
+		return 0;
 	r = put_filter(q, real, &text, &len, &args, e);
 	if (r < 0) {
 		if (!e->file[0])
@@ -487,7 +491,7 @@ static int edit_config(const struct request *q, const char *path, struct vk_erro
 	return replace_config(real, &st, edited, edited_len, e);
 }
 
-static int prepare(struct request *q, struct vk_error *e)
+static int prepare(struct request *q, struct started *started, struct vk_error *e)
 {
 	_cleanup_free_ char *path = NULL;
 	const char *bundle = q->bundle ? q->bundle : ".";
@@ -504,12 +508,12 @@ static int prepare(struct request *q, struct vk_error *e)
 		return vk_error_set(e, errno, "the hook " VK_HOOK_PATH " cannot be executed: %s",
 				    strerror(errno));
 	if (q->config && strcmp(q->config, "config.json"))
-		return edit_config(q, q->config, e);
+		return edit_config(q, q->config, started, e);
 	if (asprintf(&path, "%s/config.json", bundle) < 0) {
 		path = NULL;
 		return vk_error_set(e, ENOMEM, "no memory");
 	}
-	return edit_config(q, path, e);
+	return edit_config(q, path, started, e);
 }
 
 /* ---- exec ---- */
@@ -623,6 +627,7 @@ static bool starts_container(const char *command)
 
 int main(int argc, char **argv)
 {
+	struct started started = {0};
 	struct request q = {0};
 	struct vk_error e = {0};
 	char path[4096];
@@ -633,15 +638,18 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = find_runtime(&q, path, sizeof(path), &e);
 	if (r == 0 && starts_container(q.command))
-		r = prepare(&q, &e);
+		r = prepare(&q, &started, &e);
 	if (r == 0 && q.command && !strcmp(q.command, "exec"))
 		r = prepare_exec(&q, &e);
 	if (r < 0)
 		return fail(&q, &e);
+	if (q.command && !strcmp(q.command, "delete"))
+		delete_and_remove(&q, path);
 	q.argv[0] = path;
 	if (q.command && !strcmp(q.command, "features"))
 		return tell_features(path, q.argv, &e) < 0 ? fail(&q, &e) : 0;
 	execv(path, q.argv);
 	vk_error_set(&e, errno, "cannot execute %s: %s", path, strerror(errno));
+	start_not(&started);
 	return fail(&q, &e);
 }

@@ -20,7 +20,9 @@
  * @bundle:    --bundle, or NULL
  * @config:    --config of crun, or NULL
  * @process:   --process of exec, or NULL
- * @id:        the last word of exec, or NULL
+ * @id:        the last word of exec or delete, or that of create or run where all options are known;
+ *             or NULL
+ * @returns:   create, or run --detach: the runtime does not stay until the container has ended
  * @takeover:  of the configuration: all containers' profiles are taken over
  * @runtime:   --vkernel-runtime, or NULL
  * @policies:  --policy, names or absolute paths
@@ -35,6 +37,7 @@ struct request {
 	const char *config;
 	const char *process;
 	const char *id;
+	bool returns;
 	bool takeover;
 	const char *runtime;
 	const char *policies[MAX_POLICIES];

@@ -44,7 +44,7 @@ life() { # runtime id
 	vkernel update --container "$id" -p no-other
 	run "$real" exec "$id" cat /secret
 	has 0 secret
-	run "$real" delete -f "$id"
+	run "$runtime" --vkernel-runtime "$real" delete -f "$id"
 	has 0
 	nothing_left
 }
@@ -110,9 +110,11 @@ life() { # runtime id
 	has 1 "Permission denied"
 	runc start c
 	wait_for 20 grep -q "Permission denied" /tmp/detached
+	"$runtime" delete -f c
+	run "$runtime" --policy no-secret run -b $bundles/c c </dev/null
+	has 1 "Permission denied"
 	# Twice in the same bundle gives the same text.
 	cp $bundles/c/config.json $bundles/before
-	runc delete -f c
 	run "$runtime" --policy no-secret run -b $bundles/c c </dev/null
 	has 1 "Permission denied"
 	cmp $bundles/before $bundles/c/config.json

@@ -164,6 +164,90 @@ TEST(the_subcommand_and_the_bundle_are_found)
 	}
 }
 
+#define NS "\"linux\":{\"namespaces\":["
+#define MOUNT "{\"type\":\"mount\"}"
+
+static const struct {
+	const char *config;
+	const char *annotations; /* "!": not plain */
+} plain[] = {
+	{"{" NS MOUNT "]}}", NULL},
+	{" {\"hooks\":{\"poststop\":[ ],\"prestart\":null}," NS
+	 "{\"type\":\"pid\",\"path\":\"/p\"}, " MOUNT " ] } } ",
+	 NULL},
+	{"{\"hooks\":null,\"annotations\":{\"a\":\"b\"}," NS MOUNT "]}}", "{\"a\":\"b\"}"},
+	{"{\"annotations\":null," NS MOUNT "]}}", NULL},
+	{"{\"hooks\":{\"poststop\":[{}]}," NS MOUNT "]}}", "!"},
+	{"{\"hooks\":[]," NS MOUNT "]}}", "!"},
+	{"{\"Hooks\":{}," NS MOUNT "]}}", "!"},
+	{"{\"hook\\u0073\":{}," NS MOUNT "]}}", "!"},
+	{"{" NS MOUNT "]}," NS MOUNT "]}}", "!"},
+	{"{" NS MOUNT "," MOUNT "]}}", "!"},
+	{"{" NS "]}}", "!"},
+	{"{" NS "{\"type\":\"mount\",\"path\":\"\"}]}}", "!"},
+	{"{" NS "{\"type\":\"mount\",\"Path\":\"/p\"}]}}", "!"},
+	{"{" NS "{\"type\":\"moun\\u0074\"}]}}", "!"},
+	{"{" NS MOUNT "]}} {", "!"},
+	{"{\"linux\":{}}", "!"},
+	{"{\"linux\":null}", "!"},
+	{"{}", "!"},
+	{"[]", "!"},
+	{"", "!"},
+};
+
+TEST(what_needs_no_hook_is_known)
+{
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		const char *want = plain[i].annotations, *got = NULL;
+		size_t len = 0;
+		bool is = oci_config_is_plain(plain[i].config, strlen(plain[i].config), &got, &len);
+
+		if (is != !same(want, "!"))
+			FAIL("%s: plain %d", plain[i].config, is);
+		if (is && want)
+			CHECK(got && len == strlen(want) && !memcmp(got, want, len));
+		else if (is)
+			CHECK(!got);
+	}
+}
+
+static const struct {
+	const char *line;
+	const char *id; /* of what is known to return, or NULL */
+} starts[] = {
+	{"create --bundle /b --pid-file /p id", "id"},
+	{"--root /r create --console-socket=/s --no-pivot --preserve-fds 3 id", "id"},
+	{"run -d -b /b id", "id"},
+	{"run --detach id", "id"},
+	{"run id", NULL},
+	{"run --detach=false id", NULL},
+	{"run -db /b id", NULL},
+	{"create --bun /b id", NULL},
+	{"create --new id", NULL},
+	{"create id -b /b", NULL},
+	{"create --bundle", NULL},
+	{"create -- id", NULL},
+	{"create", NULL},
+};
+
+TEST(a_start_whose_options_are_known_has_an_id)
+{
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		char *copy = strdup(starts[i].line), *rest = copy, *argv[16] = {copy};
+		struct request q = {0};
+		struct vk_error e = {0};
+		int argc = 1;
+
+		while (rest)
+			argv[argc++] = strsep(&rest, " ");
+		CHECK_EQ(request_parse(&q, argc, argv, &e), 0);
+		if (!same(q.returns ? q.id : NULL, starts[i].id))
+			FAIL("%s: %s", starts[i].line, q.returns ? q.id : "none");
+		free(q.argv);
+		free(copy);
+	}
+}
+
 TEST(a_profile_is_put_aside_and_comes_back)
 {
 	static const char before[] =
