@@ -55,12 +55,17 @@ static void put_paths(const struct sink *s, enum vk_section section)
 
 	for (size_t i = 0; i < s->p->n_paths; i++) {
 		const struct vk_path_rule *r = &s->p->paths[i];
+		uint32_t needs;
 
 		if (r->section != section)
 			continue;
 		vk_rights_text(r->rights, rights, sizeof(rights));
-		put(s, section_names[section], r->pos, vk_needs_of_rights(r->rights), "%s [%s] %s",
-		    action_name(r->action), rights, r->glob);
+		needs = vk_needs_of_rights(r->rights);
+		if (r->action == VK_ACTION_ALLOW && r->rights & VK_R_APPEND &&
+		    !(r->rights & VK_R_WRITE))
+			needs |= VK_NEED_MMAP | VK_NEED_APPEND;
+		put(s, section_names[section], r->pos, needs, "%s [%s] %s", action_name(r->action),
+		    rights, r->glob);
 	}
 }
 
