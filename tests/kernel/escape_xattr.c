@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "live.h"
+#include "ring.h"
 
 #define FILE_NAME "/tmp/k/attributes/file"
 #define CAPS "security.capability"
@@ -89,6 +90,35 @@ LIVE_TEST(attributes_by_every_call)
 	CHECK_ERRNO(getxattr(FILE_NAME, CAPS, NULL, 0), ENODATA);
 	CHECK_ERRNO(getxattr(FILE_NAME, ACL, NULL, 0), ENODATA);
 	CHECK_EQ(getxattr(FILE_NAME, "trusted.old", NULL, 0), 1);
+}
+
+/* The kernel works under other credentials there, too: but they are of the member's choice. */
+static void by_ring(void *arg)
+{
+	struct io_uring_sqe sqe = {.opcode = IORING_OP_SETXATTR,
+				   .addr = (uintptr_t) "trusted.new",
+				   .addr2 = (uintptr_t) "x",
+				   .addr3 = (uintptr_t)FILE_NAME,
+				   .len = 1};
+	struct ring r;
+	int id;
+
+	(void)arg;
+	ASSERT(ring_make(&r, 0));
+	id = (int)syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+	ASSERT(id > 0 && setresuid(0, 1000, 0) == 0);
+	sqe.personality = (uint16_t)id;
+	CHECK_EQ(ring_submit(&r, &sqe, false), -EPERM);
+	sqe.flags = IOSQE_ASYNC;
+	CHECK_EQ(ring_submit(&r, &sqe, false), -EPERM);
+}
+LIVE_TEST(attributes_by_a_ring_under_other_credentials)
+{
+	make_file();
+	live_policy("xattrs: deny");
+	live_run(by_ring, NULL);
+	CHECK_EQ(live_counters().denied, 2);
+	CHECK_ERRNO(getxattr(FILE_NAME, "trusted.new", NULL, 0), ENODATA);
 }
 
 /* The kernel's own rules stay in force where ours allow. */
