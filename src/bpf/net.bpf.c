@@ -393,6 +393,8 @@ static __always_inline int vk_judge_unix(struct vk_call *c, struct sock *sk, u32
 	struct dentry *dentry;
 	int len;
 
+	if (!(vk_image(c)->needs & VK_NEED_UNIX))
+		return 0; /* allow: all names of this instance grant all, also what has none */
 	if (!unix)
 		return 0; /* allow: not a unix socket */
 	dentry = unix->path.dentry;

@@ -278,11 +278,21 @@ static void some_denied(void *arg)
 	CHECK_EQ(accept_on(leaked[HOST_PATH]), EACCES);
 	CHECK_EQ(accept_on(leaked[HOST_ABSTRACT]), EAGAIN);
 }
+static void none_denied(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < HOSTS; i++)
+		CHECK_EQ(accept_on(leaked[i]), EAGAIN);
+}
 LIVE_TEST(accept_where_binding_is_not_denied)
 {
 	leak_all();
 	live_policy("network: {default: allow, deny: [{bind: tcp/7081-7082, on: 127.0.0.0/8}, "
 		    "{bind: 'unix:/tmp/k/run/*'}]}");
 	live_run(some_denied, NULL);
+	CHECK_EQ(live_counters().denied, 2);
+	/* Without a rule on their names, unix sockets need none. */
+	live_update("network: {default: allow, deny: [{bind: tcp/1}]}");
+	live_run(none_denied, NULL);
 	CHECK_EQ(live_counters().denied, 2);
 }
