@@ -77,8 +77,21 @@ int BPF_PROG(vk_mount_detached)
 	return vk_mounts_changed();
 }
 
+/*
+ * A copy of a mount, as unshare(2) and open_tree(2) make, passes no mount hook. What it is a copy of
+ * must have its name by then: this runs before anyone sees the copy.
+ */
+static __noinline void vk_name_before_copy(void)
+{
+	struct vk_call c;
+
+	if (vk_begin(&c) && c.inst->mntns && !vk_is_frozen(c.inst))
+		vk_anchor_all(c.inst->mntns);
+}
+
 SEC("fexit/alloc_vfsmnt")
 int BPF_PROG(vk_mount_made)
 {
+	vk_name_before_copy();
 	return vk_mounts_changed();
 }

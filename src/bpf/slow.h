@@ -108,16 +108,22 @@ static __always_inline bool vk_prepend_name(struct vk_scratch *s)
 	return true;
 }
 
-/* The anchor of an object, if it still has the root dentry and inode it had. */
-static __always_inline struct vk_anchor *vk_anchor_get(u64 ns, u64 object, u64 root)
+/* The anchor of an object, if it still has the root dentry and inode it had; it may give no name. */
+static __always_inline struct vk_anchor *vk_anchor_at(u64 ns, u64 object, u64 root)
 {
 	struct vk_anchor_key key = {.mntns = ns, .object = object};
 	struct vk_anchor *a = bpf_map_lookup_elem(&vk_anchors, &key);
 
-	if (!a || a->flags || a->root != root ||
-	    a->inode != vk_probe64(vk_dentry_field(root, d_inode)))
+	if (!a || a->root != root || a->inode != vk_probe64(vk_dentry_field(root, d_inode)))
 		return NULL;
 	return a;
+}
+
+static __always_inline struct vk_anchor *vk_anchor_get(u64 ns, u64 object, u64 root)
+{
+	struct vk_anchor *a = vk_anchor_at(ns, object, root);
+
+	return a && !a->flags ? a : NULL;
 }
 
 /* One step of a walk upwards. The loop's context is a pointer to the scratch. */
@@ -130,10 +136,12 @@ static long vk_walk_step(u32 i, void *data)
 	if (!s)
 		return 1;
 	if (s->kind == VK_WALK_UPWARD) {
-		struct vk_anchor *a = vk_anchor_get(s->ns, s->d, s->d);
+		struct vk_anchor *a = vk_anchor_at(s->ns, s->d, s->d);
 
-		if (a) {
-			s->found = 1;
+		if (a && a->flags) {
+			s->found = VK_FOUND_NAMELESS;
+		} else if (a) {
+			s->found = VK_FOUND;
 			s->done = 1;
 			if (!vk_prepend(s, (u64)a->path, a->len))
 				s->fail = VK_FAIL_LONG;
@@ -322,15 +330,23 @@ static long vk_tour_step(u32 i, void *data)
 
 /*
  * Takes the anchors of all mounts of the current task's namespace, before its instance's names are
- * frozen. A mount that is missed is foreign: it has fewer rights, not more.
+ * frozen, or mounts of it are copied. Once for each state of the namespace, which is noted as the
+ * anchor of an object that there is not.
  */
 __attribute__((noinline)) int vk_anchor_all(u64 mntns)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct mnt_namespace *ns = task->nsproxy->mnt_ns;
+	struct vk_anchor_key key = {.mntns = mntns, .object = 0};
+	struct vk_anchor *toured;
 	struct vk_scratch *s, *ctx;
+	u64 event;
 
 	if (!ns || vk_mntns_of(task) != mntns)
+		return 0;
+	event = ns->event;
+	toured = bpf_map_lookup_elem(&vk_anchors, &key);
+	if (toured && toured->event == event)
 		return 0;
 	s = bpf_task_storage_get(&vk_scratch, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s)
@@ -342,6 +358,8 @@ __attribute__((noinline)) int vk_anchor_all(u64 mntns)
 	s->tour_up = 0;
 	ctx = s;
 	bpf_loop(4 * 65536, vk_tour_step, &ctx, 0);
+	s->anchor.event = event;
+	bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY);
 	return 0;
 }
 
@@ -349,15 +367,23 @@ __attribute__((noinline)) int vk_anchor_all(u64 mntns)
 static __always_inline void vk_build_once(struct vk_scratch *s)
 {
 	struct vk_anchor *a;
-	u64 seq, off;
+	u64 seq, off, ns;
 	u32 class = VK_NAME_KNOWN;
 
 	a = vk_anchor_of(s, s->mount);
+	ns = vk_probe64(vk_mount_field(s->mount, mnt_ns));
 	/* Twice the same walk: the second proves that the first was of one moment. */
 	s->seq = 0;
 	s->off = VK_PATH;
 	vk_walk(s, s->dentry, s->mount, a ? VK_WALK_MOUNT : VK_WALK_UPWARD);
-	if (!a && !s->fail && !s->found) {
+	/*
+	 * Of two names, or one too long: what the instance started with, but a copy of it, or one
+	 * that may have been moved, has none that a rule could be meant for.
+	 */
+	if (!a && s->found == VK_FOUND_NAMELESS &&
+	    (s->frozen || ns < 4096 || vk_ns_id_addr(ns) != s->ns))
+		s->fail = VK_FAIL_LOST;
+	if (!a && !s->fail && s->found != VK_FOUND) {
 		class = VK_NAME_FOREIGN;
 		s->seq = 0;
 		s->off = VK_PATH;

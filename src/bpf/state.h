@@ -23,6 +23,12 @@ enum vk_walk_kind {
 	VK_WALK_ACROSS = 2, /* across mounts, to the top of the mount tree */
 };
 
+enum vk_found_anchor {
+	VK_FOUND_NONE = 0,
+	VK_FOUND = 1,
+	VK_FOUND_NAMELESS = 2, /* only one that gives no name: VK_ANCHOR_AMBIGUOUS or _LONG */
+};
+
 /**
  * struct vk_scratch - working memory of the slow path, made when a task first takes it
  * @dentry: address whose name is wanted
@@ -36,7 +42,7 @@ enum vk_walk_kind {
  * @kind:   enum vk_walk_kind
  * @fail:   enum vk_fail_site, 0: none
  * @done:   the walk reached its end
- * @found:  an upward walk reached an anchor
+ * @found:  what an upward walk reached: enum vk_found_anchor
  * @tour:   mount that a tour of all mounts is at, @tour_top: its first,
  * @tour_up: whether what is below it is done
  * @class:  enum vk_name_class of the finished name

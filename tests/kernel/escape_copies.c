@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Copies of mounts that nobody met by name before, made by calls that pass no mount hook: what is
+ * on them keeps its names.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "live.h"
+
+#define OPEN_TREE_CLONE_ 1
+
+/* A volume that no member ever touched by its name, with a file that it must not read. */
+static char volume_a[] = "/tmp/k/a";
+
+static void volume(const char *dir)
+{
+	char path[512];
+
+	live_dir(dir);
+	live_dir("/tmp/k/ok");
+	ASSERT(mount("none", dir, "tmpfs", 0, NULL) == 0);
+	snprintf(path, sizeof(path), "%s/secret", dir);
+	live_file(path, "secret");
+	snprintf(path, sizeof(path), "%s/public", dir);
+	live_file(path, "public");
+}
+
+static int copy_of(const char *path)
+{
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE_ | O_CLOEXEC);
+
+	ASSERT(tree >= 0);
+	return tree;
+}
+
+static void detached_copy(void *arg)
+{
+	int tree = copy_of(arg);
+
+	CHECK_EQ(live_openat(tree, "secret", O_RDONLY), EACCES);
+	CHECK_EQ(live_openat(tree, "public", O_RDONLY), 0);
+}
+
+static void copied_namespace(void *arg)
+{
+	ASSERT(unshare(CLONE_NEWNS) == 0);
+	CHECK_ERRNO(mount(arg, "/tmp/k/ok", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(live_open("/tmp/k/ok/secret", O_RDONLY), EACCES);
+	CHECK_EQ(live_open("/tmp/k/ok/public", O_RDONLY), 0);
+}
+
+static void user_namespace(void *arg)
+{
+	int tree;
+
+	ASSERT(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
+	tree = copy_of(arg);
+	CHECK_EQ(live_openat(tree, "secret", O_RDONLY), EACCES);
+}
+
+#define POLICY "files: {default: allow, rules: [{deny: [read], path: '/tmp/k/{a,b}/secret'}]}"
+
+LIVE_TEST(copy_of_a_mount_never_met)
+{
+	live_policy(POLICY);
+	volume(volume_a);
+	live_run(detached_copy, volume_a);
+}
+
+LIVE_TEST(mount_never_met_in_a_copied_namespace)
+{
+	live_policy(POLICY);
+	volume(volume_a);
+	live_run(copied_namespace, volume_a);
+}
+
+LIVE_TEST(mount_never_met_in_a_user_namespace)
+{
+	live_policy(POLICY);
+	volume(volume_a);
+	live_run(user_namespace, volume_a);
+}
+
+/* Of two names, or one too long to be kept, a copy has neither: it is denied all. */
+static void no_name(void *arg)
+{
+	int tree = copy_of(arg);
+
+	CHECK_EQ(live_openat(tree, "secret", O_RDONLY), EACCES);
+	CHECK_ERRNO(mount(arg, "/tmp/k/ok", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(live_open("/tmp/k/ok/secret", O_RDONLY), EACCES);
+}
+LIVE_TEST(copy_of_a_mount_with_two_names)
+{
+	live_policy(POLICY);
+	volume(volume_a);
+	live_dir("/tmp/k/b");
+	ASSERT(mount("/tmp/k/a", "/tmp/k/b", NULL, MS_BIND, NULL) == 0);
+	live_run(no_name, volume_a);
+}
+
+LIVE_TEST(copy_of_a_mount_with_a_long_name)
+{
+	char dir[300] = "/tmp/k/a/";
+
+	memset(dir + 9, 'x', 120);
+	dir[129] = '/';
+	memset(dir + 130, 'x', 120);
+	live_policy("files: {default: allow, rules: [{deny: [read], path: '/tmp/k/a/**/secret'}]}");
+	volume(dir);
+	live_run(no_name, dir);
+}
