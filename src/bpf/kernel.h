@@ -80,6 +80,9 @@ struct super_block {
 	unsigned long s_magic;
 	void *s_fs_info;
 };
+	struct {
+		int counter;
+	} s_active;
 struct inode {
 	u16 i_mode;
 	unsigned int i_nlink;

@@ -129,8 +129,12 @@ static __always_inline int vk_check_sb(u32 rights, u32 op)
 SEC("lsm/sb_set_mnt_opts")
 int BPF_PROG(vk_new_sb, struct super_block *sb, void *opts, unsigned long flags, void *set_flags)
 {
-	if (sb->s_flags & SB_KERNMOUNT)
-		return 0; /* allow: the kernel's own, as a pid namespace's proc */
+	/*
+	 * Some file systems have one super block, which the kernel mounted for itself first:
+	 * whoever asks for another mount gets it, too, and is then not the only one to hold it.
+	 */
+	if (sb->s_flags & SB_KERNMOUNT && sb->s_active.counter == 1)
+		return 0; /* allow: the kernel's own, as an IPC namespace's message queues */
 	return vk_check_sb(VK_R_MOUNT | VK_R_MOVE_MOUNT, VK_OP_MOUNT);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Copies of mounts that nobody met by name before, made by calls that pass no mount hook: what is
- * on them keeps its names.
+ * on them keeps its names. And file systems whose root the kernel shares with who asks for them.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -116,4 +116,31 @@ LIVE_TEST(copy_of_a_mount_with_a_long_name)
 	live_policy("files: {default: allow, rules: [{deny: [read], path: '/tmp/k/a/**/secret'}]}");
 	volume(dir);
 	live_run(no_name, dir);
+}
+
+/*
+ * These return a super block that is the kernel's own already: it is no less a way to files
+ * without a name.
+ */
+static void shared_super_block(void *arg)
+{
+	static const char *const types[] = {"devtmpfs", "debugfs", "tracefs", "securityfs",
+					    "mqueue"};
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		int fs = (int)syscall(SYS_fsopen, types[i], 0);
+
+		ASSERT(fs >= 0);
+		CHECK_ERRNO(syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0),
+			    EPERM);
+		close(fs);
+	}
+	/* The kernel's own, made for the member: of message queues. */
+	CHECK_EQ(unshare(CLONE_NEWIPC | CLONE_NEWPID), 0);
+}
+LIVE_TEST(shared_file_system_is_not_made)
+{
+	live_policy("mounts: {default: deny}");
+	live_run(shared_super_block, NULL);
 }
