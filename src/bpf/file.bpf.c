@@ -18,12 +18,34 @@ static __always_inline int vk_check_file(struct dentry *dentry, struct vfsmount 
 }
 
 /*
- * Whether the current task opens a file as overlayfs does underneath its own: on a mount that only
- * it has, and under its mounter's credentials.
+ * Whether fanotify(7) opens a file for whoever reads an event. Since 6.5 (commit bc2473c90fca5) it
+ * tells of files underneath an overlay's; before, overlayfs itself opens them so, and fanotify
+ * none. Where the flag is: kernel.h.
  */
-static __always_inline bool vk_open_below(struct task_struct *task, struct vfsmount *mnt)
+static __always_inline bool vk_open_for_event(struct file *file)
 {
-	return task->cred != task->real_cred && vk_mount_is_private(mnt);
+	struct dentry___short *short_name = NULL;
+
+	if (!bpf_core_type_exists(struct backing_file))
+		return false;
+	if (bpf_core_field_exists(short_name->d_shortname))
+		return file->f_mode & FMODE_NONOTIFY;
+	return file->f_flags & (FMODE_NONOTIFY | FMODE_NONOTIFY << 1);
+}
+
+/* Whether the current task opens a file under other credentials than its own, as overlayfs does. */
+static __always_inline bool vk_open_lent(struct task_struct *task, struct file *file)
+{
+	return task->cred != task->real_cred && !vk_open_for_event(file);
+}
+
+/*
+ * Whether it does so underneath a file of an overlay's: on a mount that only overlayfs has. What
+ * io_uring lets a member choose are its own credentials, and the one way to such a mount is an event.
+ */
+static __always_inline bool vk_open_below(struct task_struct *task, struct file *file)
+{
+	return vk_open_lent(task, file) && vk_mount_is_private(file->f_path.mnt);
 }
 
 /* All opens but those that are granted at a glance. */
@@ -33,7 +55,7 @@ static __noinline int vk_open_judge(struct file *file, u64 rights)
 	u32 mode, flags, want = 0;
 	struct vk_call c;
 
-	if (rights & VK_RIGHTS_BELOW && task->cred != task->real_cred)
+	if (rights & VK_RIGHTS_BELOW && vk_open_lent(task, file))
 		return 0; /* allow: as below, the mount being known */
 	mode = file->f_mode;
 	flags = file->f_flags;
@@ -56,9 +78,9 @@ static __noinline int vk_open_judge(struct file *file, u64 rights)
 	/*
 	 * allow: the file underneath an overlay's, opened by overlayfs itself, under its mounter's
 	 * credentials, for a file that was checked under its own name. A fanotify(7) event may
-	 * offer the same file to a member: under its own.
+	 * offer the same file to a member: under its own, or by io_uring under others.
 	 */
-	if (want & ~(u32)rights && vk_open_below(task, file->f_path.mnt))
+	if (want & ~(u32)rights && vk_open_below(task, file))
 		return 0;
 	return vk_judge(&c, VK_OP_OPEN, want, rights, EACCES, file->f_path.dentry,
 			file->f_path.mnt);
@@ -176,7 +198,7 @@ static __noinline int vk_open_root(struct file *file)
 	if (!vk_begin(&c))
 		return 0; /* allow: not a member */
 	c.names = vk_names_gen();
-	if (vk_open_below(c.task, mnt)) {
+	if (vk_open_below(c.task, file)) {
 		hash = vk_dentry_hash(vk_key(dentry));
 		view = vk_view(c.rule);
 		vk_slot_put(vk_file_slot(hash, view), dentry, mnt, vk_stamp(view, c.names, hash),

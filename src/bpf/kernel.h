@@ -10,6 +10,8 @@
  *                   that does not exist out of its branch.
  *   namespace id    mnt_namespace.seq up to 6.17, ns_common.ns_id since (commit of 6.18).
  *   detached mounts inum 0 of their namespace up to 6.17, MNT_NS_ANON_INO since (6.18).
+ *   FMODE_NONOTIFY  0x4000000, which means something else since 6.14, or 0x2000000 as on 6.12;
+ *                   up to 6.13 in f_flags, too, where no other flag has either value.
  *   i_nlink, sk_*   unchanged since before 6.1.
  */
 #ifndef VK_BPF_KERNEL_H
@@ -112,6 +114,11 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+};
+struct dentry___short {
+	union {
+		u64 words[1];
+	} d_shortname; /* since 6.14 */
 };
 struct vfsmount {
 	struct dentry *mnt_root;
@@ -282,6 +289,7 @@ struct bpf_iter__task {
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20
 #define FMODE_CREATED 0x100000
+#define FMODE_NONOTIFY 0x2000000
 #define O_TRUNC 01000
 #define O_APPEND 02000
 #define S_IFMT 0170000

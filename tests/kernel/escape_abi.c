@@ -2,9 +2,12 @@
 /* Other ways into the kernel: io_uring, 32-bit and x32 system calls, newer variants of open. */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,4 +179,84 @@ LIVE_TEST(openat2_and_flags)
 {
 	prepare();
 	live_run(by_openat2, NULL);
+}
+
+/*
+ * Since 6.5 fanotify(7) tells of the file underneath an overlay's, too, and opens it for whoever
+ * reads the event: through io_uring under credentials chosen by the reader, as overlayfs does.
+ */
+static int marked(const char *dir)
+{
+	int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK, O_RDWR);
+
+	ASSERT(fd >= 0);
+	ASSERT(fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN, AT_FDCWD, dir) == 0);
+	return fd;
+}
+
+/* How many events of @fd can be read under @personality and bring a file to write. */
+static int writable_events(struct ring *ring, int fd, uint16_t personality)
+{
+	struct fanotify_event_metadata event[64];
+	struct io_uring_sqe sqe = {.opcode = IORING_OP_READ,
+				   .fd = fd,
+				   .addr = (uintptr_t)event,
+				   .len = sizeof(event),
+				   .personality = personality};
+	struct pollfd told = {.fd = fd, .events = POLLIN};
+	int n = poll(&told, 1, 0) == 1 ? ring_submit(ring, &sqe, false) : 0, found = 0;
+
+	for (int i = 0; n > 0 && i < n / (int)sizeof(event[0]); i++) {
+		if (event[i].fd < 0)
+			continue;
+		if (pwrite(event[i].fd, "X", 1, 0) == 1)
+			found++;
+		close(event[i].fd);
+	}
+	return found;
+}
+
+static void events(void *arg)
+{
+	struct ring ring;
+	int fd = marked("/tmp/k/base"), personality;
+
+	(void)arg;
+	ASSERT(ring_make(&ring, 0));
+	personality =
+		(int)syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+	ASSERT(personality > 0);
+	/* Others than the registered ones, of the same value. */
+	ASSERT(setresgid(0, 1, 0) == 0 && setresgid(0, 0, 0) == 0);
+	CHECK_EQ(live_open("/tmp/k/merged/f", O_RDWR), EACCES);
+	CHECK_EQ(live_open("/tmp/k/merged/f", O_RDONLY), 0);
+	CHECK_EQ(writable_events(&ring, fd, (uint16_t)personality), 0);
+}
+static void read_f(char text[7])
+{
+	int fd = open("/tmp/k/merged/f", O_RDONLY | O_CLOEXEC);
+
+	memset(text, 0, 7);
+	CHECK_EQ(read(fd, text, 6), 6);
+	close(fd);
+}
+LIVE_TEST(file_of_an_overlay_by_fanotify_and_io_uring)
+{
+	char text[7];
+
+	live_policy(
+		"files: {default: deny, rules: [{allow: [read], path: ['/tmp/k/merged/**', /tmp/k/base]}]}");
+	live_dir("/tmp/k/base");
+	live_dir("/tmp/k/merged");
+	ASSERT(mount("none", "/tmp/k/base", "tmpfs", 0, NULL) == 0);
+	live_dir("/tmp/k/base/upper");
+	live_dir("/tmp/k/base/work");
+	live_dir("/tmp/k/base/lower");
+	ASSERT(mount("overlay", "/tmp/k/merged", "overlay", 0,
+		     "lowerdir=/tmp/k/base/lower,upperdir=/tmp/k/base/upper,workdir=/tmp/k/base/work") ==
+	       0);
+	live_file("/tmp/k/merged/f", "secret");
+	live_run(events, NULL);
+	read_f(text);
+	CHECK_STREQ(text, "secret");
 }
