@@ -258,13 +258,17 @@ int VK_HOOK(vk_module_request, kernel_module_request, none, char *name)
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 0);
 }
 
-enum kernel_read_file_id { READING_MODULE = 2 };
-enum kernel_load_data_id { LOADING_MODULE = 2 };
+/* Modules to be decompressed by the kernel have a number of their own since 7.0. */
+enum kernel_read_file_id { READING_MODULE = 2, READING_MODULE_COMPRESSED = 7 };
+enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_MODULE_COMPRESSED = 7 };
+#define vk_is_number(id, type, name)                                                               \
+	(bpf_core_enum_value_exists(type, name) && (id) == (int)bpf_core_enum_value(type, name))
 
 SEC("lsm/kernel_read_file")
 int VK_HOOK(vk_module_read, kernel_read_file, mapped, struct file *file, int id, bool contents)
 {
-	if (id != (int)bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE))
+	if (!vk_is_number(id, enum kernel_read_file_id, READING_MODULE) &&
+	    !vk_is_number(id, enum kernel_read_file_id, READING_MODULE_COMPRESSED))
 		return 0; /* allow: firmware, policies: not modules */
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 1);
 }
@@ -272,7 +276,8 @@ int VK_HOOK(vk_module_read, kernel_read_file, mapped, struct file *file, int id,
 SEC("lsm/kernel_load_data")
 int VK_HOOK(vk_module_load, kernel_load_data, none, int id, bool contents)
 {
-	if (id != (int)bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE))
+	if (!vk_is_number(id, enum kernel_load_data_id, LOADING_MODULE) &&
+	    !vk_is_number(id, enum kernel_load_data_id, LOADING_MODULE_COMPRESSED))
 		return 0; /* allow: not a module */
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 2);
 }

@@ -134,3 +134,19 @@ LIVE_TEST(maps_are_not_taken_from_our_processes)
 	live_policy(DENIED);
 	live_run(steal_maps, &pid);
 }
+
+/* Since 7.0 a module that the kernel is to decompress is read as something else than a module. */
+static void compressed_module(void *arg)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	(void)arg;
+	ASSERT(fd >= 0);
+	CHECK_ERRNO(syscall(SYS_finit_module, fd, "", 0), EPERM);
+	CHECK_ERRNO(syscall(SYS_finit_module, fd, "", 4 /* MODULE_INIT_COMPRESSED_FILE */), EPERM);
+}
+LIVE_TEST(compressed_modules)
+{
+	live_policy("modules: deny");
+	live_run(compressed_module, NULL);
+}
