@@ -28,11 +28,15 @@ static __always_inline void vk_socket_object(struct vk_policy_event *ev, struct 
 
 /* A function of its own: its stack is not the carrier's. */
 static __noinline int vk_put_address(struct vk_policy_event *ev, const void *address, u64 len,
-				     u64 op)
+				     u64 op, struct socket *sock)
 {
 	struct vk_endpoint e = {.op = op & ~VK_SENDING};
+	struct vk_socket_facts facts = {};
+	struct sock *sk = sock->sk;
 
-	if (!vk_read_address(&e, address, len, ev->net.family, op != VK_NET_CONNECT))
+	if (sk)
+		facts = vk_socket_facts(sk);
+	if (!vk_read_address(&e, address, len, &facts, op != VK_NET_CONNECT))
 		return 0;
 	ev->net.port = e.port;
 	ev->addr32[0] = e.addr[0];
@@ -49,7 +53,7 @@ int BPF_PROG(vk_c_socket_bind, struct socket *sock, void *address, int len)
 {
 	VK_EVENT(socket_bind);
 	vk_socket_object(ev, sock);
-	vk_put_address(ev, address, len, VK_NET_BIND);
+	vk_put_address(ev, address, len, VK_NET_BIND, sock);
 	return vk_answer(&fixed, VK_NO_PATH);
 }
 
@@ -58,7 +62,7 @@ int BPF_PROG(vk_c_socket_connect, struct socket *sock, void *address, int len)
 {
 	VK_EVENT(socket_connect);
 	vk_socket_object(ev, sock);
-	vk_put_address(ev, address, len, VK_NET_CONNECT);
+	vk_put_address(ev, address, len, VK_NET_CONNECT, sock);
 	return vk_answer(&fixed, VK_NO_PATH);
 }
 
@@ -87,7 +91,7 @@ int BPF_PROG(vk_c_socket_sendmsg, struct socket *sock, struct msghdr *msg, int s
 	VK_EVENT(socket_sendmsg);
 	vk_socket_object(ev, sock);
 	if (address)
-		vk_put_address(ev, address, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING);
+		vk_put_address(ev, address, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING, sock);
 	ev->net.value = (u32)size;
 	return vk_answer(&fixed, VK_NO_PATH);
 }

@@ -80,11 +80,11 @@ struct super_block {
 	u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;
-	void *s_fs_info;
-};
 	struct {
 		int counter;
 	} s_active;
+	void *s_fs_info;
+};
 struct inode {
 	u16 i_mode;
 	unsigned int i_nlink;
@@ -288,8 +288,8 @@ struct bpf_iter__task {
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20
-#define FMODE_CREATED 0x100000
 #define FMODE_NONOTIFY 0x2000000
+#define FMODE_CREATED 0x100000
 #define O_TRUNC 01000
 #define O_APPEND 02000
 #define S_IFMT 0170000
@@ -335,7 +335,9 @@ struct bpf_iter__task {
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_NETLINK 16
+#define AF_SMC 43
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define RENAME_EXCHANGE 2
 #define MS_REMOUNT 32

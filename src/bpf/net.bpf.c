@@ -158,9 +158,27 @@ static __always_inline void vk_unmap(struct vk_endpoint *e)
 	e->addr[1] = e->addr[2] = e->addr[3] = 0;
 }
 
+/* What an address means depends on the socket: family, protocol, IPv4 address bound to or 0. */
+struct vk_socket_facts {
+	u16 family;
+	u16 proto;
+	u32 bound;
+};
+
+static __always_inline struct vk_socket_facts vk_socket_facts(struct sock *sk)
+{
+	struct vk_socket_facts f = {
+		.family = sk->__sk_common.skc_family,
+		.proto = sk->sk_protocol,
+		.bound = sk->__sk_common.skc_rcv_saddr,
+	};
+
+	return f;
+}
+
 /* Reads an address; false: not an internet address, or cut short. */
 static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *address, int len,
-					    u16 sk_family, bool unspec)
+					    const struct vk_socket_facts *sk, bool unspec)
 {
 	u8 raw[28] = {};
 	u16 family;
@@ -169,8 +187,13 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 		return false;
 	bpf_probe_read_kernel(raw, 2, address);
 	family = *(u16 *)raw;
-	if (family == AF_UNSPEC && unspec && sk_family == AF_INET)
-		family = AF_INET; /* inet_bind, udp_sendmsg and raw_sendmsg take it so */
+	/* inet_bind, smc_bind, udp_sendmsg and raw_sendmsg take it so, and rawv6_sendmsg. */
+	if (family == AF_UNSPEC && unspec) {
+		if (sk->family != AF_INET6)
+			family = AF_INET;
+		else if (sk->proto != IPPROTO_UDP)
+			family = AF_INET6;
+	}
 	if (family == AF_INET && len >= 16) {
 		bpf_probe_read_kernel(raw, 16, address);
 		e->family = AF_INET;
@@ -186,10 +209,15 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 	} else {
 		return false;
 	}
-	/* To connect or send to "any address" is to reach this host. */
-	if (e->op == VK_NET_CONNECT && !e->addr[0] && !e->addr[1] && !e->addr[2] && !e->addr[3])
-		e->addr[e->family == AF_INET ? 0 : 3] =
-			__builtin_bswap32(e->family == AF_INET ? 0x7f000001 : 1);
+	/* To connect or send to "any address" is to reach this host: by IPv4, where it is bound. */
+	if (e->op == VK_NET_CONNECT && !e->addr[0] && !e->addr[1] && !e->addr[2] && !e->addr[3]) {
+		if (e->family == AF_INET6)
+			e->addr[3] = __builtin_bswap32(1);
+		else if (sk->bound)
+			e->addr[0] = sk->bound;
+		else
+			e->addr[0] = __builtin_bswap32(0x7f000001);
+	}
 	e->port = __builtin_bswap16(*(u16 *)(raw + 2));
 	return true;
 }
@@ -220,20 +248,30 @@ static __noinline int vk_judge_inet(struct vk_call *c, struct vk_endpoint *e)
 	return vk_report(c, &d);
 }
 
+/* AF_SMC has internet addresses, and is TCP for whoever does not speak it. */
+static __always_inline bool vk_is_inet(u16 family)
+{
+	return family == AF_INET || family == AF_INET6 || family == AF_SMC;
+}
+
 static __always_inline u8 vk_protocol(struct sock *sk)
 {
 	u32 proto = sk->sk_protocol;
 
-	/* Both fall back to TCP. */
-	return proto == IPPROTO_MPTCP || proto == IPPROTO_SMC ? IPPROTO_TCP : proto;
+	/* All fall back to TCP. */
+	return proto == IPPROTO_MPTCP || proto == IPPROTO_SMC ||
+			       sk->__sk_common.skc_family == AF_SMC ?
+		       IPPROTO_TCP :
+		       proto;
 }
 
 static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
 					 int len, u32 op)
 {
+	struct vk_socket_facts facts = vk_socket_facts(sk);
 	struct vk_endpoint e = {.op = op & ~VK_SENDING};
 
-	if (!vk_read_address(&e, address, len, sk->__sk_common.skc_family, op != VK_NET_CONNECT))
+	if (!vk_read_address(&e, address, len, &facts, op != VK_NET_CONNECT))
 		return 0; /* allow: AF_UNSPEC dissolves an association; the rest fails by itself */
 	e.proto = vk_protocol(sk);
 	e.raw = sk->sk_type == SOCK_RAW;
@@ -292,7 +330,7 @@ int VK_HOOK(vk_bind, socket_bind, none, struct socket *sock, void *address, int 
 	if (!sk)
 		return -EACCES; /* deny: nothing to bind */
 	family = sk->__sk_common.skc_family;
-	if (family == AF_INET || family == AF_INET6)
+	if (vk_is_inet(family))
 		return vk_check_inet(&c, sk, address, len, VK_NET_BIND);
 	if (family != AF_UNIX || len <= 2)
 		return 0; /* allow: autobind, or a family that socket rules govern */
@@ -316,12 +354,12 @@ int VK_HOOK(vk_listen, socket_listen, none, struct socket *sock, int backlog)
 	if (!sk)
 		return -EACCES; /* deny: nothing to listen on */
 	family = sk->__sk_common.skc_family;
-	if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_num)
+	if (!vk_is_inet(family) || sk->__sk_common.skc_num)
 		return 0; /* allow: no internet socket, or bound before, which was checked */
 	r = vk_begin_rules(&c, EACCES);
 	if (r <= 0)
 		return r; /* allow: not a member; deny: no rules */
-	e.family = family;
+	e.family = family == AF_INET6 ? AF_INET6 : AF_INET;
 	e.proto = vk_protocol(sk);
 	e.raw = sk->sk_type == SOCK_RAW;
 	return vk_judge_inet(&c, &e);
@@ -340,7 +378,7 @@ int VK_HOOK(vk_connect, socket_connect, none, struct socket *sock, void *address
 	if (!sk)
 		return -EACCES; /* deny: nothing to connect */
 	family = sk->__sk_common.skc_family;
-	if (family != AF_INET && family != AF_INET6)
+	if (!vk_is_inet(family))
 		return 0; /* allow: unix sockets are checked by their peer, the rest by family */
 	return vk_check_inet(&c, sk, address, len, VK_NET_CONNECT);
 }
@@ -359,7 +397,7 @@ static __noinline int vk_check_message(struct socket *sock, struct msghdr *msg)
 	if (!sk)
 		return -EACCES; /* deny: nothing to send from */
 	family = sk->__sk_common.skc_family;
-	if (family != AF_INET && family != AF_INET6)
+	if (!vk_is_inet(family))
 		return 0; /* allow: as in vk_connect */
 	return vk_check_inet(&c, sk, msg->msg_name, msg->msg_namelen, VK_NET_CONNECT | VK_SENDING);
 }
@@ -446,7 +484,7 @@ static __noinline int vk_accept_inet(struct vk_call *c, struct sock *sk)
 {
 	struct vk_endpoint e = {.op = VK_NET_BIND | VK_ACCEPTING};
 
-	e.family = sk->__sk_common.skc_family;
+	e.family = sk->__sk_common.skc_family == AF_INET6 ? AF_INET6 : AF_INET;
 	if (e.family == AF_INET) {
 		e.addr[0] = sk->__sk_common.skc_rcv_saddr;
 	} else {
@@ -478,7 +516,7 @@ int VK_HOOK(vk_accept, socket_accept, none, struct socket *sock)
 	if (!sk)
 		return -EACCES; /* deny: nothing to accept on */
 	family = sk->__sk_common.skc_family;
-	if (family == AF_INET || family == AF_INET6)
+	if (vk_is_inet(family))
 		return vk_accept_inet(&c, sk);
 	if (family == AF_UNIX)
 		return vk_judge_unix(&c, sk, VK_OP_ACCEPT, VK_R_UNIX_BIND);

@@ -166,6 +166,45 @@ LIVE_TEST(udp_to_an_unspecified_family)
 	live_run(send_unspec, NULL);
 }
 
+/* rawv6_sendmsg() takes AF_UNSPEC for AF_INET6. */
+static void send_unspec6(void *arg)
+{
+	struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int raw = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, 253);
+
+	(void)arg;
+	CHECK_ERRNO(sendto(raw, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+	addr.sin6_family = AF_UNSPEC;
+	CHECK_ERRNO(sendto(raw, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+}
+LIVE_TEST(raw_ipv6_to_an_unspecified_family)
+{
+	live_policy("network: {default: allow, deny: [{connect: any, to: '::1'}]}");
+	live_run(send_unspec6, NULL);
+}
+
+/* "Any address" is the loopback address, or the source address that a socket is bound to. */
+static void connect_to_any(void *arg)
+{
+	struct sockaddr_in addr = no_in;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int dgram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)arg;
+	addr.sin_port = 0;
+	CHECK_ERRNO(bind(fd, (void *)&addr, sizeof(addr)), 0);
+	CHECK_ERRNO(bind(dgram, (void *)&addr, sizeof(addr)), 0);
+	addr.sin_addr.s_addr = 0;
+	addr.sin_port = no_in.sin_port;
+	CHECK_ERRNO(connect(fd, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendto(dgram, "x", 1, 0, (void *)&addr, sizeof(addr)), EACCES);
+}
+LIVE_TEST(any_address_of_a_bound_socket)
+{
+	live_policy("network: {default: allow, deny: [{connect: any, to: 127.0.0.2}]}");
+	live_run(connect_to_any, NULL);
+}
+
 static void tcp(void *arg)
 {
 	struct sockaddr_in addr = no_in;
@@ -295,4 +334,29 @@ LIVE_TEST(accept_where_binding_is_not_denied)
 	live_update("network: {default: allow, deny: [{bind: tcp/1}]}");
 	live_run(none_denied, NULL);
 	CHECK_EQ(live_counters().denied, 2);
+}
+
+/* AF_SMC is TCP for whoever does not speak it. */
+static void smc(void *arg)
+{
+	struct sockaddr_in addr = no_in, any = {.sin_family = AF_INET};
+	int fd = *(const int *)arg;
+
+	CHECK_ERRNO(connect(fd, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(sendto(fd, "x", 1, MSG_FASTOPEN, (void *)&addr, sizeof(addr)), EACCES);
+	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
+	any.sin_family = AF_UNSPEC;
+	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
+	CHECK_ERRNO(listen(fd, 1), EACCES);
+}
+LIVE_TEST(tcp_by_another_family)
+{
+	int fd = socket(AF_SMC, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		SKIP("this kernel has no AF_SMC");
+	ASSERT(fd >= 0);
+	live_policy(INET_POLICY);
+	live_run(smc, &fd);
+	close(fd);
 }
