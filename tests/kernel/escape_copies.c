@@ -88,6 +88,25 @@ LIVE_TEST(mount_never_met_in_a_user_namespace)
 	live_run(user_namespace, volume_a);
 }
 
+/* Since 7.0 a copy can be a mount namespace at once. */
+static void namespace_of_copy(void *arg)
+{
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, arg, 2 /* OPEN_TREE_NAMESPACE */);
+
+	if (tree < 0 && errno == EINVAL)
+		return;
+	ASSERT(tree >= 0);
+	CHECK_ERRNO(setns(tree, CLONE_NEWNS), 0);
+	CHECK_EQ(live_open("/secret", O_RDONLY), EACCES);
+	CHECK_EQ(live_open("/public", O_RDONLY), 0);
+}
+LIVE_TEST(namespace_of_a_mount_never_met)
+{
+	live_policy(POLICY);
+	volume(volume_a);
+	live_run(namespace_of_copy, volume_a);
+}
+
 /* Of two names, or one too long to be kept, a copy has neither: it is denied all. */
 static void no_name(void *arg)
 {
