@@ -105,7 +105,7 @@ int BPF_PROG(vk_c_capable, const struct cred *cred, void *ns, int cap, unsigned 
 
 VK_CARRY_NUMBER(userns_create, 0, const struct cred *cred)
 VK_CARRY_NUMBER(bpf, (u32)cmd, int cmd)
-VK_CARRY_NUMBER(perf_event_open, (u32)type, void *attr, int type)
+VK_CARRY_NUMBER(perf_event_open, vk_perf_type(attr, type), void *attr, int type)
 VK_CARRY_NUMBER(kernel_module_request, 0, char *name)
 VK_CARRY_NUMBER(kernel_load_data, (u32)id, int id)
 VK_CARRY_NUMBER(key_permission, need, void *key_ref, const struct cred *cred, unsigned int need)

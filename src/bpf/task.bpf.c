@@ -245,10 +245,19 @@ int VK_HOOK(vk_bpf, bpf, none, int cmd, void *attr, unsigned int size)
 	return vk_check_switch(VK_SW_BPF, VK_OP_BPF, cmd);
 }
 
+/* Newer kernels (6.12 of Debian is one) do not tell the attributes: the type is the first. */
+static __always_inline u32 vk_perf_type(void *attr, int type)
+{
+	u64 first = 0;
+
+	bpf_probe_read_kernel(&first, sizeof(first), &attr); /* as a number */
+	return first >> 32 ? (u32)type : (u32)first;
+}
+
 SEC("lsm/perf_event_open")
 int VK_HOOK(vk_perf, perf_event_open, none, void *attr, int type)
 {
-	return vk_check_switch(VK_SW_PERF, VK_OP_PERF, type);
+	return vk_check_switch(VK_SW_PERF, VK_OP_PERF, vk_perf_type(attr, type));
 }
 
 /* A name nobody knows makes the kernel call modprobe on the host. */
