@@ -69,7 +69,7 @@ void cli_show_source(FILE *f, const char *text, size_t len, struct vk_pos pos)
 
 	const char *line = find_line(text, len, pos.line, &line_len);
 
-	if (!line || line_len > 400)
+	if (!line || line_len == 0 || line_len > 400)
 		return;
 
 	size_t start = prefix(line, line_len, pos.column - 1);

@@ -89,7 +89,8 @@ static int set_member(struct parser *p, size_t *at, unsigned char *ret)
 	unsigned char c = (unsigned char)p->glob[i];
 
 	if (!c)
-		return bad(p, *at, "a set is not closed: ']' is missing");
+		return bad(p, *at,
+			   "a set is not closed: ']' is missing; write \\[ for the character");
 	if (c >= 0x80)
 		return bad(p, i, "a set can hold ASCII characters only; use {a,b}");
 	if (c == '[' && i == *at && strchr(":.=", p->glob[i + 1]) && p->glob[i + 1])

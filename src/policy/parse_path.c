@@ -175,11 +175,14 @@ static int parse_rule(struct vk_parser *p, const struct vk_node *n, struct vk_se
 	for (size_t i = 0; i < kept.n; i++) {
 		if (strcmp(kept.item[i].key->text, "path") == 0)
 			continue;
-		if (action)
-			return vk_mistake(p, kept.item[i].key->pos,
-					  "a rule has one of allow, deny and audit; this one has "
-					  "\"%s\" and \"%s\"",
-					  action->text, kept.item[i].key->text);
+		if (action) {
+			vk_mistake(p, kept.item[i].key->pos,
+				   "a rule has one of allow, deny and audit; this one has "
+				   "\"%s\" and \"%s\"",
+				   action->text, kept.item[i].key->text);
+			vk_error_advise(p->e, "write a rule for each, with the same path");
+			return -EINVAL;
+		}
 		action = kept.item[i].key;
 		rights = kept.item[i].val;
 	}

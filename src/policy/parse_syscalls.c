@@ -265,11 +265,14 @@ static int parse_rule(struct vk_parser *p, const struct vk_node *n, struct sys_s
 	for (size_t i = 0; i < 4; i++) {
 		const struct vk_node *k = vk_kept_key(&kept, acts[i]);
 
-		if (k && action)
-			return vk_mistake(p, k->pos,
-					  "a rule has one of allow, deny, kill and audit; this "
-					  "one has \"%s\" and \"%s\"",
-					  action->text, k->text);
+		if (k && action) {
+			vk_mistake(p, k->pos,
+				   "a rule has one of allow, deny, kill and audit; this one has "
+				   "\"%s\" and \"%s\"",
+				   action->text, k->text);
+			vk_error_advise(p->e, "write a rule for each");
+			return -EINVAL;
+		}
 		if (k) {
 			action = k;
 			calls = vk_kept_val(&kept, acts[i]);

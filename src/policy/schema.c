@@ -224,7 +224,7 @@ const char *vk_nearest(const char *word, const char *const *words)
 {
 	size_t len = strlen(word);
 	unsigned int best = len <= 3 ? 2 : len <= 6 ? 3 : 4; /* one more than is accepted */
-	const char *ret = NULL;
+	const char *ret = NULL, *longer = NULL;
 
 	if (len == 0 || len > NEAR_MAX)
 		return NULL;
@@ -239,6 +239,8 @@ const char *vk_nearest(const char *word, const char *const *words)
 			best = n;
 			ret = *words;
 		}
+		if (!longer && len > 3 && strncasecmp(word, *words, len) == 0)
+			longer = *words;
 	}
-	return ret;
+	return ret ? ret : longer;
 }

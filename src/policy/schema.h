@@ -89,8 +89,10 @@ extern const char *const vk_words_bool[];
 
 const struct vk_schema_key *vk_schema_find(const char *parent, const char *key);
 
-/* The word nearest to @word by Damerau-Levenshtein distance, without regard to case, or NULL when
- * none is near enough to be meant. */
+/*
+ * The word nearest to @word by Damerau-Levenshtein distance, without regard to case; when none is
+ * near enough to be meant, one that begins with @word, or NULL.
+ */
 const char *vk_nearest(const char *word, const char *const *words);
 
 #endif
