@@ -270,13 +270,15 @@ int VK_HOOK(vk_module_request, kernel_module_request, none, char *name)
 /* Modules to be decompressed by the kernel have a number of their own since 7.0. */
 enum kernel_read_file_id { READING_MODULE = 2, READING_MODULE_COMPRESSED = 7 };
 enum kernel_load_data_id { LOADING_MODULE = 2, LOADING_MODULE_COMPRESSED = 7 };
+/* Of those that not every kernel has. Without the old ones the programs must not load: they would
+ * let modules pass. */
 #define vk_is_number(id, type, name)                                                               \
 	(bpf_core_enum_value_exists(type, name) && (id) == (int)bpf_core_enum_value(type, name))
 
 SEC("lsm/kernel_read_file")
 int VK_HOOK(vk_module_read, kernel_read_file, mapped, struct file *file, int id, bool contents)
 {
-	if (!vk_is_number(id, enum kernel_read_file_id, READING_MODULE) &&
+	if (id != (int)bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE) &&
 	    !vk_is_number(id, enum kernel_read_file_id, READING_MODULE_COMPRESSED))
 		return 0; /* allow: firmware, policies: not modules */
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 1);
@@ -285,7 +287,7 @@ int VK_HOOK(vk_module_read, kernel_read_file, mapped, struct file *file, int id,
 SEC("lsm/kernel_load_data")
 int VK_HOOK(vk_module_load, kernel_load_data, none, int id, bool contents)
 {
-	if (!vk_is_number(id, enum kernel_load_data_id, LOADING_MODULE) &&
+	if (id != (int)bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE) &&
 	    !vk_is_number(id, enum kernel_load_data_id, LOADING_MODULE_COMPRESSED))
 		return 0; /* allow: not a module */
 	return vk_check_switch(VK_SW_MODULES, VK_OP_MODULE, 2);
