@@ -317,7 +317,7 @@ static time_t seconds(void)
 {
 	const char *said = getenv("VKERNEL_KILL_SECONDS");
 
-	return said ? atol(said) : 2;
+	return said ? atol(said) : 1;
 }
 
 /* All steps once, without a kill, to know how many there are; then killed at each. */
