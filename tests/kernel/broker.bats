@@ -294,7 +294,7 @@ vkernel: the policies of \"m$BATS_TEST_NUMBER\" do not permit members to change 
 	is 0 "67 refused"
 	# Root's: what uid 1000 pushed, the crowd may pop.
 	vkernel run --name crowd -p programs.yaml -- sh -c \
-		"vkernel push $objects/deny_open.bpf.o; $as_user $client programs 50 ${HAMMER_SECONDS:-4}; cat a" >out 2>&1 3>&- &
+		"vkernel push $objects/deny_open.bpf.o; $as_user $client programs ${CROWD:-20} ${HAMMER_SECONDS:-4}; cat a" >out 2>&1 3>&- &
 	crowd=$!
 	wait $crowd || true
 	cat out
@@ -322,7 +322,7 @@ vkernel: the policies of \"m$BATS_TEST_NUMBER\" do not permit members to change 
 	member open "$client idle 40 vkernel push layer.yaml"
 	is 0 ""
 	vkernel run --name hammered -p open.yaml -- $as_user sh -c \
-		"$client hammer 50 ${HAMMER_SECONDS:-4}; vkernel push --list --json" >out 2>&1 3>&- &
+		"$client hammer ${CROWD:-20} ${HAMMER_SECONDS:-4}; vkernel push --list --json" >out 2>&1 3>&- &
 	hammered=$!
 	sleep 3
 	[ "$(cat a)" = a ]
