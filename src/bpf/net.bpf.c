@@ -82,6 +82,8 @@ int BPF_PROG(vk_netlink, struct sock *sk, void *skb)
  * @audit:   an audit rule matched
  * @raw:     a raw socket: protocol, port and even address are what the sender writes, so only
  *           allow rules for every protocol and port count, and every deny rule does
+ * @blind:   the address is that of a socket of SMC, which is bound by another one, inside it. It is
+ *           not known: only allow rules for every address and port count, and every deny rule does
  */
 struct vk_endpoint {
 	const u8 *img;
@@ -94,6 +96,7 @@ struct vk_endpoint {
 	u32 allow;
 	u32 audit;
 	u32 raw;
+	u32 blind;
 };
 
 static __always_inline bool vk_prefix_matches(const struct vk_net_rule *rule,
@@ -127,10 +130,16 @@ static long vk_net_step(u32 i, void *data)
 		return 1;
 	i &= VK_NET_RULES - 1;
 	rule = &img->net[i];
-	if (!(rule->ops & e->op) || (rule->family && rule->family != e->family) ||
-	    !vk_prefix_matches(rule, e))
+	if (!(rule->ops & e->op))
 		return 0;
-	if (e->raw) {
+	if (e->blind) {
+		if ((rule->proto && rule->proto != e->proto) ||
+		    (rule->action == VK_NET_ALLOW &&
+		     (rule->family || rule->prefix || rule->port_lo || rule->port_hi != 0xffff)))
+			return 0;
+	} else if ((rule->family && rule->family != e->family) || !vk_prefix_matches(rule, e)) {
+		return 0;
+	} else if (e->raw) {
 		if (rule->action == VK_NET_ALLOW &&
 		    (rule->proto || rule->port_lo || rule->port_hi != 0xffff))
 			return 0;
@@ -163,7 +172,14 @@ struct vk_socket_facts {
 	u16 family;
 	u16 proto;
 	u32 bound;
+	u32 smc;
 };
+
+/* A socket around the one that is bound, connected and accepted on; its own address stays 0. */
+static __always_inline bool vk_is_smc(struct sock *sk)
+{
+	return sk->__sk_common.skc_family == AF_SMC || sk->sk_protocol == IPPROTO_SMC;
+}
 
 static __always_inline struct vk_socket_facts vk_socket_facts(struct sock *sk)
 {
@@ -171,6 +187,7 @@ static __always_inline struct vk_socket_facts vk_socket_facts(struct sock *sk)
 		.family = sk->__sk_common.skc_family,
 		.proto = sk->sk_protocol,
 		.bound = sk->__sk_common.skc_rcv_saddr,
+		.smc = vk_is_smc(sk),
 	};
 
 	return f;
@@ -211,6 +228,7 @@ static __always_inline bool vk_read_address(struct vk_endpoint *e, const void *a
 	}
 	/* To connect or send to "any address" is to reach this host: by IPv4, where it is bound. */
 	if (e->op == VK_NET_CONNECT && !e->addr[0] && !e->addr[1] && !e->addr[2] && !e->addr[3]) {
+		e->blind = sk->smc;
 		if (e->family == AF_INET6)
 			e->addr[3] = __builtin_bswap32(1);
 		else if (sk->bound)
@@ -259,10 +277,7 @@ static __always_inline u8 vk_protocol(struct sock *sk)
 	u32 proto = sk->sk_protocol;
 
 	/* All fall back to TCP. */
-	return proto == IPPROTO_MPTCP || proto == IPPROTO_SMC ||
-			       sk->__sk_common.skc_family == AF_SMC ?
-		       IPPROTO_TCP :
-		       proto;
+	return proto == IPPROTO_MPTCP || vk_is_smc(sk) ? IPPROTO_TCP : proto;
 }
 
 static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, const void *address,
@@ -362,6 +377,7 @@ int VK_HOOK(vk_listen, socket_listen, none, struct socket *sock, int backlog)
 	e.family = family == AF_INET6 ? AF_INET6 : AF_INET;
 	e.proto = vk_protocol(sk);
 	e.raw = sk->sk_type == SOCK_RAW;
+	e.blind = vk_is_smc(sk);
 	return vk_judge_inet(&c, &e);
 }
 
@@ -495,6 +511,7 @@ static __noinline int vk_accept_inet(struct vk_call *c, struct sock *sk)
 		vk_unmap(&e);
 	}
 	e.proto = vk_protocol(sk);
+	e.blind = vk_is_smc(sk);
 	if (sk->sk_protocol != IPPROTO_TCP ||
 	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		e.port = sk->__sk_common.skc_num;

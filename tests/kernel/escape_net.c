@@ -349,6 +349,40 @@ static void smc(void *arg)
 	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EACCES);
 	CHECK_ERRNO(listen(fd, 1), EACCES);
 }
+/* The address that counts is that of a socket inside. Who may not serve one may serve none. */
+static void smc_accept(void *arg)
+{
+	const int *fds = arg;
+
+	CHECK_EQ(accept_on(fds[0]), EACCES);
+	CHECK_ERRNO(listen(fds[1], 1), EACCES);
+	CHECK_EQ(accept_on(listen_inet(AF_INET, 0)), EAGAIN);
+}
+static void smc_allowed(void *arg)
+{
+	CHECK_EQ(accept_on(*(const int *)arg), EAGAIN);
+}
+LIVE_TEST(accept_by_another_family)
+{
+	struct sockaddr_in addr = no_in;
+	int fds[] = {socket(AF_SMC, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		     socket(AF_SMC, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+
+	if (fds[0] < 0 && errno == EAFNOSUPPORT)
+		SKIP("this kernel has no AF_SMC");
+	ASSERT(fds[0] >= 0 && fds[1] >= 0);
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT(bind(fds[0], (void *)&addr, sizeof(addr)) == 0 && listen(fds[0], 5) == 0);
+	live_policy("network: {default: deny, allow: [{bind: [tcp/0, tcp/7080]}, "
+		    "{bind: 'tcp/0-65535', on: 0.0.0.0}, {socket: [inet, smc]}]}");
+	live_run(smc_accept, fds);
+	live_update("network: {default: allow, deny: [{bind: tcp/7081}]}");
+	live_run(smc_accept, fds);
+	live_update("network: {default: deny, allow: [{bind: 'tcp/0-65535'}]}");
+	live_run(smc_allowed, fds);
+	close(fds[0]);
+	close(fds[1]);
+}
 LIVE_TEST(tcp_by_another_family)
 {
 	int fd = socket(AF_SMC, SOCK_STREAM | SOCK_CLOEXEC, 0);
