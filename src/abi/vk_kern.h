@@ -31,6 +31,7 @@ enum vk_instance_flag {
 	VK_I_MOUNTED = 1u << 1, /* a member was allowed a mount operation; set by the kernel side */
 	VK_I_STARTING = 1u << 2, /* made for a container that is started without a hook, */
 	VK_I_STARTED = 1u << 3, /* whose program was executed; set by the kernel side */
+	VK_I_MOVED = 1u << 4, /* and that has more mount namespaces as places than @mntns */
 };
 
 /**
@@ -39,7 +40,7 @@ enum vk_instance_flag {
  *              number never used before, so caches keyed by it need no flush. 0: no rules
  *              loaded: every checked operation of its members is denied
  * @mntns:      unique id of the mount namespace whose mounts name its files; 0 until its first
- *              program runs. Written once. That of its parent, if it has one: the parent's
+ *              program runs. Written once, or by a start until then. That of its parent, if it has one: the parent's
  *              rules bind its members too, and must mean the same files
  * @flags:      VK_I_*
  * @parent:     id of the instance it was made in, whose rules its image includes; 0: none
@@ -206,16 +207,21 @@ struct vk_cred {
  * @next:  of an active member: the instance, below its own, that it goes into at its next exec; 0:
  *         none
  * @cred:  written by the thread itself only
+ * @born:  of VK_MEMBER_BORN: unique id of the mount namespace that it was born in
  */
 struct vk_member {
 	__u32 vki;
 	__u16 state;
 	__u16 next;
-	struct vk_cred cred;
+	union {
+		struct vk_cred cred;
+		__u64 born;
+	};
 };
 _Static_assert(offsetof(struct vk_member, cred) == 8, "the first word is changed as one");
 
 /* "By place": a task that executes a program in this cgroup v2 or mount namespace joins. */
+#define VK_PLACE_LEVELS 16 /* a cgroup that is deeper is no place */
 enum vk_place_kind { VK_PLACE_CGROUP = 1, VK_PLACE_MNTNS = 2 };
 struct vk_place {
 	__u64 id; /* cgroup id, or unique mount namespace id */
@@ -228,7 +234,7 @@ struct vk_place {
  * @cgroup: ids of the cgroup and of all above it
  * @deep:   there are more
  */
-#define VK_START_LEVELS 17
+#define VK_START_LEVELS (VK_PLACE_LEVELS + 1)
 struct vk_start {
 	__u64 cgroup[VK_START_LEVELS];
 	__u64 deep;

@@ -196,6 +196,11 @@ struct thread_info {
 	u32 status;
 };
 
+struct signal_struct {
+	struct {
+		int counter;
+	} live;
+};
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
@@ -215,6 +220,7 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
 	struct mm_struct *mm;
+	struct signal_struct *signal;
 	struct bpf_local_storage *bpf_storage;
 };
 struct mm_struct {

@@ -14,16 +14,25 @@
 /*
  * A non-member's child that clone3(2) puts into a cgroup, as recent runtimes do to execute a
  * program in a container: the first program that it executes is the runtime's own, outside the
- * container still. This tells it, at that exec, from what was moved there.
+ * container still, where its parent is. This tells it, at that exec, from what was moved there.
  */
-static __noinline int vk_born_in_cgroup(struct task_struct *child)
+static __noinline int vk_born_in_cgroup(struct task_struct *parent, struct task_struct *child)
 {
 	struct vk_member init = {.state = VK_MEMBER_BORN};
 
 	/* allow: no member; without the record it joins one exec earlier, at worst */
-	if (vk_n_places)
-		bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!vk_n_places)
+		return 0;
+	init.born = vk_mntns_of(parent);
+	bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
+}
+
+/* What is not recorded yet is 0, also where a record of one born in a cgroup had its namespace. */
+static __always_inline void vk_make_member(struct vk_member *m, u32 vki, u32 state)
+{
+	__builtin_memset(&m->cred, 0, sizeof(m->cred));
+	*(u64 *)m = vki | (u64)state << 32;
 }
 
 /* Moves an active record into @vki, if that is below its instance. False: it stays as it is. */
@@ -49,7 +58,7 @@ int BPF_PROG(vk_task_alloc, struct task_struct *child, unsigned long clone_flags
 		mine = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (!mine || !mine->vki) {
 		if (clone_flags & CLONE_INTO_CGROUP)
-			return vk_born_in_cgroup(child);
+			return vk_born_in_cgroup(task, child);
 		return 0; /* allow: no member */
 	}
 	if (vk_cred_forged(mine, task) || !vk_cred_inherited(&mine->cred, child)) {
@@ -88,7 +97,7 @@ static __always_inline u32 vk_cgroup_place(void)
 		return *vki;
 		/* Level 0 is the root. */
 #pragma unroll
-	for (int level = 8; level >= 1; level--) {
+	for (int level = VK_PLACE_LEVELS; level >= 1; level--) {
 		place.id = bpf_get_current_ancestor_cgroup_id(level);
 		if (!place.id)
 			continue;
@@ -206,16 +215,15 @@ int BPF_PROG(vk_exec_join, struct linux_binprm *bprm)
 				bpf_task_storage_delete(&vk_members, task);
 			return 0; /* allow: not marked, and at no instance's place */
 		}
-		if (m && vk_is_outside(task, init.vki)) {
-			m->vki = init.vki;
-			m->state = VK_MEMBER_PENDING;
+		if (m && m->born == vk_mntns_of(task) && vk_is_outside(task, init.vki)) {
+			vk_make_member(m, init.vki, VK_MEMBER_PENDING);
 			return 0; /* allow: a runtime's own program; the next one is bound */
 		}
 		vk_member_forget(task);
 		m = bpf_task_storage_get(&vk_members, task, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!m)
 			return -EAGAIN; /* deny: it would run unbound */
-		m->vki = init.vki; /* of one born in the cgroup */
+		vk_make_member(m, init.vki, VK_MEMBER_ACTIVE); /* also one born in the cgroup */
 	}
 	m->state = VK_MEMBER_ACTIVE;
 named:
@@ -328,7 +336,7 @@ int vk_attach(struct bpf_iter__task *ctx)
 			__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
 			return 0;
 		}
-		*(u64 *)m = vki; /* also of one born in a cgroup; active */
+		vk_make_member(m, vki, VK_MEMBER_ACTIVE); /* also one born in a cgroup */
 	}
 	__sync_fetch_and_add(&vk_attach_added, 1);
 	vk_name_space(vk_instance_at(vk_attach_vki), task);
@@ -357,6 +365,8 @@ int BPF_PROG(vk_born, struct task_struct *parent, struct task_struct *child)
 	record = bpf_task_storage_get(&vk_members, child, &init, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!record)
 		__sync_fetch_and_add(&vk_fail[VK_FAIL_FORK], 1);
+	else if (!record->vki)
+		vk_make_member(record, init.vki, init.state); /* born in a cgroup; see above */
 	else if (record->vki != init.vki)
 		vk_go_below(record, init.vki); /* its parent was moved meanwhile */
 	return 0;
@@ -378,7 +388,8 @@ int vk_list(struct bpf_iter__task *ctx)
 		return 0;
 	if (vk_mntns_wanted && (u32)task->tgid == vk_mntns_wanted)
 		vk_mntns_found = vk_mntns_of(task);
-	if (task->exit_state)
+	/* The first thread stands for the process as long as others run. */
+	if (task->exit_state && (task->pid != task->tgid || task->signal->live.counter <= 0))
 		return 0; /* a zombie waits for its parent, and does nothing more */
 	m = bpf_task_storage_get(&vk_members, task, NULL, 0);
 	if (!m || !m->vki)

@@ -10,8 +10,10 @@
  * it is what VK_MEMBER_PENDING is: whoever bears it is under the set-up policy (setup.h), and the
  * program that it executes is a member.
  *
- * Who is first seen in the container's mount namespace makes it a place of the instance, and the
- * cgroup, too, unless that is one where the start began, or above it: others would be there.
+ * Who is seen in the container's mount namespace makes it a place of the instance, and the cgroup,
+ * too, unless that is one where the start began, or above it: others would be there. The runtime may
+ * make other namespaces, for a while, to prepare something: until the container's program is
+ * executed, the one seen last is that which names its files, and all stay places.
  */
 #ifndef VK_BPF_START_H
 #define VK_BPF_START_H
@@ -56,6 +58,8 @@ static __noinline void vk_start_cgroup(u32 vki)
 
 	if (!start || start->deep)
 		return;
+	if (bpf_get_current_ancestor_cgroup_id(VK_PLACE_LEVELS + 1))
+		return; /* what is made below it would not be recognized */
 #pragma unroll
 	for (int i = 0; i < VK_START_LEVELS; i++)
 		if (start->cgroup[i] == id)
@@ -76,12 +80,14 @@ static __always_inline bool vk_start_is_outside(struct task_struct *task, u32 vk
 static __noinline bool vk_start_arrives(struct task_struct *task, u32 vki)
 {
 	struct vk_instance *inst = vk_instance_at(vki);
-	u64 ns = vk_mntns_of(task);
+	u64 ns = vk_mntns_of(task), before;
 
-	if (!inst->mntns) {
+	if (inst->mntns != ns && !(inst->flags & VK_I_STARTED)) {
 		if (!vk_start_place(vki, ns, VK_PLACE_MNTNS))
 			return false;
-		inst->mntns = ns;
+		before = __sync_lock_test_and_set(&inst->mntns, ns);
+		if (before && before != ns)
+			__sync_fetch_and_or(&inst->flags, VK_I_MOVED);
 	}
 	if (!inst->cgroup)
 		vk_start_cgroup(vki);

@@ -401,7 +401,7 @@ static void remove_places(struct vk_engine *eng, uint32_t id)
 		if (bpf_map_lookup_elem(map, &keys[i], &ids[0]) == 0 && ids[0] == id)
 			remove_place(eng, id, &keys[i]);
 	/* A container has these two; others are looked for among all. */
-	if (!eng->rows[id].placed)
+	if (!eng->rows[id].placed && !(eng->bss->vk_instances[id].flags & VK_I_MOVED))
 		return;
 	for (bool first = true; r == 0; first = false) {
 		n = MANY;

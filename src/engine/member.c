@@ -224,6 +224,27 @@ static int add_place(struct vk_engine *eng, uint32_t id, const struct vk_place *
 	return vk_error_set(e, errno, "cannot record the place: %s", strerror(errno));
 }
 
+/* How many cgroups are above that directory, as far as can be seen from its mount. */
+static unsigned int cgroup_level(int fd)
+{
+	_cleanup_close_ int at = dup(fd);
+	unsigned int level = 0;
+	struct stat here, up;
+	struct statfs fs;
+
+	while (at >= 0 && level <= VK_PLACE_LEVELS && fstat(at, &here) == 0) {
+		int above = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		vk_closep(&at);
+		at = above;
+		if (at < 0 || fstat(at, &up) < 0 || fstatfs(at, &fs) < 0 ||
+		    fs.f_type != CGROUP2_SUPER_MAGIC || up.st_ino == here.st_ino)
+			break;
+		level++;
+	}
+	return level;
+}
+
 int vk_instance_join_cgroup(struct vk_engine *eng, uint32_t id, const char *path,
 			    struct vk_error *e)
 {
@@ -232,14 +253,20 @@ int vk_instance_join_cgroup(struct vk_engine *eng, uint32_t id, const char *path
 		struct file_handle fh;
 		uint64_t id;
 	} handle = {.fh = {.handle_bytes = sizeof(uint64_t)}};
+	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
 	int mount_id;
 
 	/* The file handle of a cgroup directory is its 64-bit id, which is never reused. */
-	if (statfs(path, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC ||
-	    name_to_handle_at(AT_FDCWD, path, &handle.fh, &mount_id, 0) < 0 ||
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC ||
+	    name_to_handle_at(fd, "", &handle.fh, &mount_id, AT_EMPTY_PATH) < 0 ||
 	    handle.fh.handle_type != FILEID_KERNFS)
 		return vk_error_set(e, ENOTDIR, "%s is no cgroup v2 directory", path);
+	if (cgroup_level(fd) > VK_PLACE_LEVELS) {
+		vk_error_set(e, E2BIG, "%s is more than %d cgroups deep", path, VK_PLACE_LEVELS);
+		vk_error_advise(e, "who executes in a cgroup below it would not be recognized");
+		return -E2BIG;
+	}
 	place.id = *(uint64_t *)handle.fh.f_handle;
 	return add_place(eng, id, &place, e);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Instances from their creation to their end, and the ways to become a member. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -111,6 +114,53 @@ LIVE_TEST(remove_with_members)
 	m = live_fork(wait_for_ever, NULL);
 	live_attach(&m);
 	live_go(&m);
+	CHECK_NEG(end(live.name, false), EBUSY);
+	CHECK_EQ(end(live.name, true), 0);
+	CHECK_ERRNO(kill(m.pid, 0), ESRCH);
+	*live.name = '\0';
+}
+
+static void *write_and_wait(void *arg)
+{
+	while (write(*(int *)arg, "x", 1) == 1)
+		pause();
+	return NULL;
+}
+static void end_first_thread(void *arg)
+{
+	pthread_t thread;
+
+	ASSERT(pthread_create(&thread, NULL, write_and_wait, arg) == 0);
+	pthread_exit(NULL);
+}
+
+/* The first thread, which is all that its process is counted by. */
+LIVE_TEST(a_process_whose_first_thread_has_ended_is_a_member)
+{
+	struct live_member m;
+	struct vk_info info;
+	char state = 0, byte, path[64];
+	int p[2];
+
+	signal(SIGCHLD, SIG_IGN);
+	live_policy(DENIED);
+	ASSERT(pipe(p) == 0);
+	m = live_fork(end_first_thread, &p[1]);
+	live_attach(&m);
+	live_go(&m);
+	ASSERT(read(p[0], &byte, 1) == 1);
+	snprintf(path, sizeof(path), "/proc/%d/stat", m.pid);
+	while (state != 'Z') {
+		FILE *f = fopen(path, "re");
+
+		ASSERT(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
+		fclose(f);
+		usleep(1000);
+	}
+	if (CHECK_EQ(get(live.name, &info), 0)) {
+		CHECK_EQ(info.members, 1);
+		vk_info_free(&info);
+	}
 	CHECK_NEG(end(live.name, false), EBUSY);
 	CHECK_EQ(end(live.name, true), 0);
 	CHECK_ERRNO(kill(m.pid, 0), ESRCH);
@@ -266,6 +316,38 @@ LIVE_TEST(join_by_cgroup)
 	join_cgroup(CGROUP "/child/cgroup.procs");
 	CHECK_NE(vk_instance_join_cgroup(live.eng, live.id, "/tmp/k", &e), 0);
 	CHECK_EQ(rmdir(CGROUP "/child"), 0);
+	CHECK_EQ(rmdir(CGROUP), 0);
+}
+
+/* As deep as a place can be, a cgroup below it is recognized; what is deeper is refused. */
+LIVE_TEST(join_by_a_deep_cgroup)
+{
+	char path[128] = CGROUP, procs[160];
+	struct vk_error e = {0};
+	size_t len;
+
+	live_policy(DENIED);
+	live_file(SECRET, "x");
+	mkdir(CGROUP, 0755);
+	for (int level = 2; level <= VK_PLACE_LEVELS + 2; level++) {
+		strcat(path, "/d");
+		ASSERT(mkdir(path, 0755) == 0);
+	}
+	CHECK_NEG(vk_instance_join_cgroup(live.eng, live.id, path, &e), E2BIG);
+	e.code = 0;
+	len = strlen(path) - 2;
+	path[len] = '\0';
+	CHECK_NEG(vk_instance_join_cgroup(live.eng, live.id, path, &e), E2BIG);
+	e.code = 0;
+	path[len - 2] = '\0';
+	live_ok(vk_instance_join_cgroup(live.eng, live.id, path, &e), &e);
+	snprintf(procs, sizeof(procs), "%s/d/d/cgroup.procs", path);
+	join_cgroup(procs);
+	strcpy(path + len - 2, "/d/d");
+	for (int level = 2; level <= VK_PLACE_LEVELS + 2; level++) {
+		CHECK_EQ(rmdir(path), 0);
+		*strrchr(path, '/') = '\0';
+	}
 	CHECK_EQ(rmdir(CGROUP), 0);
 }
 

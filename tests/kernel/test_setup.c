@@ -227,8 +227,11 @@ static void end_container(struct container *c)
 	CHECK_EQ(rmdir(CGROUP), 0);
 }
 
+/* What the child that is born does before it executes something. */
+enum before { NOTHING, FORK, UNSHARE };
+
 /* The exit status of the probe, executed by a child that is born in the cgroup. */
-static int born(const struct container *c, const char *const *argv, bool after_fork)
+static int born(const struct container *c, const char *const *argv, enum before before)
 {
 	struct clone_args args = {
 		.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (__u64)c->cgroup};
@@ -237,7 +240,10 @@ static int born(const struct container *c, const char *const *argv, bool after_f
 
 	ASSERT(pid >= 0);
 	if (pid == 0) {
-		pid_t second = after_fork ? fork() : 0;
+		pid_t second = before == FORK ? fork() : 0;
+
+		if (before == UNSHARE && unshare(CLONE_NEWNS) < 0)
+			_exit(250);
 
 		if (second == 0) {
 			execv(live_probe(), (char *const *)(uintptr_t)argv);
@@ -260,11 +266,13 @@ LIVE_TEST(a_runtime_that_is_born_in_the_cgroup_enters_first)
 	snprintf(fd, sizeof(fd), "%d", c.ns);
 	snprintf(here, sizeof(here), "%d", open("/proc/self/ns/mnt", O_RDONLY));
 	/* The runtime's program is not the container's, and what it executes then is bound. */
-	CHECK_EQ(born(&c, (const char *[]){"probe", "enter", fd, SECRET, NULL}, false), EACCES);
+	CHECK_EQ(born(&c, (const char *[]){"probe", "enter", fd, SECRET, NULL}, NOTHING), EACCES);
 	/* Only one program is: what it executes outside is bound, too. */
-	CHECK_EQ(born(&c, (const char *[]){"probe", "enter", here, SECRET, NULL}, false), EACCES);
+	CHECK_EQ(born(&c, (const char *[]){"probe", "enter", here, SECRET, NULL}, NOTHING), EACCES);
+	/* Nor is who has left the namespace that it was born in a runtime's program any more. */
+	CHECK_EQ(born(&c, (const char *[]){"probe", "open", SECRET, NULL}, UNSHARE), EACCES);
 	/* The birth of one's parent counts for nothing. */
-	CHECK_EQ(born(&c, (const char *[]){"probe", "open", SECRET, NULL}, true), EACCES);
+	CHECK_EQ(born(&c, (const char *[]){"probe", "open", SECRET, NULL}, FORK), EACCES);
 	end_container(&c);
 }
 
@@ -297,11 +305,11 @@ LIVE_TEST(a_birth_in_a_cgroup_without_rules_means_nothing)
 	make_container(&c);
 	mkdir(CGROUP "-other", 0755);
 	other.cgroup = open(CGROUP "-other", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHECK_EQ(born(&other, argv, false), 0);
+	CHECK_EQ(born(&other, argv, NOTHING), 0);
 	close(other.cgroup);
 	CHECK_EQ(rmdir(CGROUP "-other"), 0);
 	/* Where the instance's files are named by one's own mounts there is nothing to enter. */
 	ASSERT(setns(c.ns, CLONE_NEWNS) == 0);
-	CHECK_EQ(born(&c, argv, false), EACCES);
+	CHECK_EQ(born(&c, argv, NOTHING), EACCES);
 	end_container(&c);
 }
