@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "cleanup.h"
 
@@ -272,7 +273,22 @@ int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,
 	return r < 0 ? r : oci_record_write(st, e);
 }
 
-int oci_container_remove(const char *name, struct vk_error *e)
+/* Who is about to end is no member any more before its parent is told, or hardly later. */
+static int remove_when_ended(struct vk_engine *eng, const char *name, struct vk_error *e)
+{
+	struct timespec moment = {.tv_nsec = 20000000};
+	int r = -EBUSY;
+
+	for (int tries = 0; r == -EBUSY && tries < 25; tries++) {
+		*e = (struct vk_error){0};
+		if (tries)
+			nanosleep(&moment, NULL);
+		r = vk_instance_remove_tree(eng, name, false, e);
+	}
+	return r;
+}
+
+int oci_container_remove(const char *name, bool kill, struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	int r = vk_engine_open(&eng, VK_OPEN_BRIEF, e);
@@ -285,7 +301,8 @@ int oci_container_remove(const char *name, struct vk_error *e)
 		return r;
 	/* Exactly this name: a prefix would be another container. */
 	if (vk_instance_exists(eng, name))
-		r = vk_instance_remove_tree(eng, name, true, e);
+		r = kill ? vk_instance_remove_tree(eng, name, true, e) :
+			   remove_when_ended(eng, name, e);
 	if (r == 0)
 		oci_record_end(name);
 	return r;
@@ -301,6 +318,11 @@ static int collect_one(struct vk_engine *eng, const char *name, bool dry_run, st
 		return 0;
 	if (r == 0 && !dry_run)
 		r = vk_instance_remove_tree(eng, name, false, e);
+	if (r == -EBUSY) {
+		/* Somebody came in meanwhile, or is about to end. The others are collected. */
+		*e = (struct vk_error){0};
+		return 0;
+	}
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (!dry_run)

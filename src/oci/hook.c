@@ -4,6 +4,7 @@
  *
  *	vkernel-hook createRuntime [--policy NAME]...	state on standard input
  *	vkernel-hook poststop
+ *	vkernel-hook deleted				by the runtime wrapper: ends no process
  *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
  * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json
@@ -245,12 +246,12 @@ static int filter(int argc, char **argv, struct vk_error *e)
 }
 
 /* The container is gone whatever happens here; what stays is found by "vkernel gc". */
-static int remove_instance(struct vk_error *e)
+static int remove_instance(bool kill, struct vk_error *e)
 {
 	_cleanup_state_ struct oci_state st = {0};
 	int r = read_state(&st, e);
 
-	return r < 0 ? r : oci_container_remove(st.name, e);
+	return r < 0 ? r : oci_container_remove(st.name, kill, e);
 }
 
 int main(int argc, char **argv)
@@ -266,8 +267,8 @@ int main(int argc, char **argv)
 		return create(argc - 2, argv + 2, &e) < 0 ? fail(&e) : 0;
 	if (argc >= 2 && !strcmp(argv[1], "filter"))
 		return filter(argc - 2, argv + 2, &e) < 0 ? fail(&e) : 0;
-	if (argc >= 2 && !strcmp(argv[1], "poststop")) {
-		if (remove_instance(&e) < 0)
+	if (argc >= 2 && (!strcmp(argv[1], "poststop") || !strcmp(argv[1], "deleted"))) {
+		if (remove_instance(*argv[1] == 'p', &e) < 0)
 			fail(&e);
 		return 0;
 	}

@@ -122,8 +122,9 @@ void oci_container_start_not(const char *name);
  * @id, and whoever executes a program in it later. @ret_count: threads joined. */
 int oci_container_join(struct vk_engine *eng, uint32_t id, const char *instance,
 		       struct oci_state *st, uint32_t *ret_count, struct vk_error *e);
-/* Ends the instance and what is left of its members. No such instance: 0. */
-int oci_container_remove(const char *name, struct vk_error *e);
+/* Ends the instance. @kill: and what is left of its members; else it stays while it has any. No such
+ * instance: 0. */
+int oci_container_remove(const char *name, bool kill, struct vk_error *e);
 /* Removes instances of containers without processes, and records without instances; calls @fn
  * for each removed, with the container's id. @dry_run: only says so. Return: how many. */
 int oci_collect(bool dry_run, void (*fn)(const char *id, void *data), void *data,

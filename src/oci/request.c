@@ -150,6 +150,20 @@ static void start_options(struct request *q, char **argv)
 	}
 }
 
+/*
+ * Of delete: the id, where there is nothing else but that processes are to be ended. With other
+ * options it may do something else (--help), and to other containers (--regex).
+ */
+static void delete_options(struct request *q, char **argv)
+{
+	static const char *const force[] = {"--force", "-f", "-force", NULL};
+
+	while (*argv && in_list(force, *argv, strlen(*argv)))
+		argv++;
+	if (*argv && argv[0][0] != '-' && !argv[1])
+		q->id = *argv;
+}
+
 int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 {
 	int out = 1, i = 1;
@@ -182,8 +196,8 @@ int request_parse(struct request *q, int argc, char **argv, struct vk_error *e)
 		command_options(q, argv + i + 1);
 	if (!strcmp(q->command, "create") || !strcmp(q->command, "run"))
 		start_options(q, argv + i + 1);
-	else if (!strcmp(q->command, "delete") && i + 1 < argc)
-		q->id = argv[argc - 1];
+	else if (!strcmp(q->command, "delete"))
+		delete_options(q, argv + i + 1);
 	return 0;
 }
 

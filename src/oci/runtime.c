@@ -445,6 +445,36 @@ static int put_filter(const struct request *q, const char *path, char **text, si
 	return *a.profile ? oci_config_set(text, len, "linux", "seccomp", a.profile, e) : 0;
 }
 
+/*
+ * A handler of crun's does the container's work in crun's own process, which executes no program
+ * by which it would become a member. Handlers are chosen by annotations, or by crun's own name.
+ */
+static int refuse_handler(const char *what, const char *name, struct vk_error *e)
+{
+	vk_error_set(e, EOPNOTSUPP,
+		     "%s \"%s\" asks for a handler of crun's, which executes no program by which "
+		     "the container could be confined",
+		     what, name);
+	vk_error_advise(e, "start it as a container with a program, or with a runtime that is not "
+			   "vkernel's");
+	return -EOPNOTSUPP;
+}
+
+static int check_annotations(const char *text, size_t len, struct vk_error *e)
+{
+	static const char *const names[] = {"run.oci.handler", "module.wasm.image/variant"};
+	const char *value;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int r = oci_config_find(text, len, "annotations", names[i], &value, &n, e);
+
+		if (r < 0 || value)
+			return r < 0 ? r : refuse_handler("the annotation", names[i], e);
+	}
+	return 0;
+}
+
 static int edit_config(const struct request *q, const char *path, struct started *started,
 		       struct vk_error *e)
 {
@@ -471,7 +501,9 @@ static int edit_config(const struct request *q, const char *path, struct started
 		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
 	if (start_here(q, real, text, len, started))
 		return 0;
-	r = put_filter(q, real, &text, &len, &args, e);
+	r = check_annotations(text, len, e);
+	if (r == 0)
+		r = put_filter(q, real, &text, &len, &args, e);
 	if (r < 0) {
 		if (!e->file[0])
 			snprintf(e->file, sizeof(e->file), "%s", real);
@@ -491,10 +523,11 @@ static int edit_config(const struct request *q, const char *path, struct started
 	return replace_config(real, &st, edited, edited_len, e);
 }
 
-static int prepare(struct request *q, struct started *started, struct vk_error *e)
+static int prepare(struct request *q, const char *runtime, struct started *started,
+		   struct vk_error *e)
 {
 	_cleanup_free_ char *path = NULL;
-	const char *bundle = q->bundle ? q->bundle : ".";
+	const char *bundle = q->bundle ? q->bundle : ".", *name = strrchr(runtime, '/') + 1;
 
 	if (!strcmp(q->command, "restore")) {
 		vk_error_set(e, EOPNOTSUPP,
@@ -504,6 +537,8 @@ static int prepare(struct request *q, struct started *started, struct vk_error *
 			e, "start it anew, or restore it with a runtime that is not vkernel's");
 		return -EOPNOTSUPP;
 	}
+	if (!strcmp(name, "krun") || !strncmp(name, "crun-", 5))
+		return refuse_handler("the runtime's name", name, e);
 	if (access(VK_HOOK_PATH, X_OK) < 0)
 		return vk_error_set(e, errno, "the hook " VK_HOOK_PATH " cannot be executed: %s",
 				    strerror(errno));
@@ -638,7 +673,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = find_runtime(&q, path, sizeof(path), &e);
 	if (r == 0 && starts_container(q.command))
-		r = prepare(&q, &started, &e);
+		r = prepare(&q, path, &started, &e);
 	if (r == 0 && q.command && !strcmp(q.command, "exec"))
 		r = prepare_exec(&q, &e);
 	if (r < 0)

@@ -20,8 +20,8 @@
  * @bundle:    --bundle, or NULL
  * @config:    --config of crun, or NULL
  * @process:   --process of exec, or NULL
- * @id:        the last word of exec or delete, or that of create or run where all options are known;
- *             or NULL
+ * @id:        the last word of exec, or that of create, run or delete where all options are known; or
+ *             NULL
  * @returns:   create, or run --detach: the runtime does not stay until the container has ended
  * @takeover:  of the configuration: all containers' profiles are taken over
  * @runtime:   --vkernel-runtime, or NULL

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <jansson.h>
@@ -66,6 +67,26 @@ static int describe(const struct request *q, const char *path, const char *annot
 	return 0;
 }
 
+/* Of those that runtime.c refuses, more closely. */
+static bool may_have_handler(const char *annotations, size_t len)
+{
+	return annotations && (memmem(annotations, len, "run.oci.handler", 15) ||
+			       memmem(annotations, len, "module.wasm.image", 17));
+}
+
+/*
+ * Whether the start would begin in the host's mount namespace. Else the runtime may go there, as by
+ * nsenter(1) from a container that the engine is in, and what is not where it began would be taken
+ * for the container's. The pid namespace is the host's: oci_check_namespaces().
+ */
+static bool is_in_host_mounts(void)
+{
+	struct stat ours, host;
+
+	return stat("/proc/self/ns/mnt", &ours) == 0 && stat("/proc/1/ns/mnt", &host) == 0 &&
+	       ours.st_dev == host.st_dev && ours.st_ino == host.st_ino;
+}
+
 bool start_here(const struct request *q, const char *path, const char *text, size_t len,
 		struct started *ret)
 {
@@ -79,8 +100,9 @@ bool start_here(const struct request *q, const char *path, const char *text, siz
 	if (!q->returns || !q->id || q->takeover || strchr(q->id, '/') ||
 	    strcmp(strrchr(path, '/') ?: "", "/config.json") != 0 ||
 	    !oci_config_is_plain(text, len, &annotations, &annotations_len) ||
+	    may_have_handler(annotations, annotations_len) ||
 	    !find_meaning(q, annotations, annotations_len, &document) ||
-	    oci_check_namespaces(&ignored) < 0 ||
+	    oci_check_namespaces(&ignored) < 0 || !is_in_host_mounts() ||
 	    describe(q, path, annotations, annotations_len, &st) < 0 ||
 	    oci_container_start(&st, document, &ignored) < 0)
 		return false;
@@ -133,12 +155,16 @@ static int run(const char *path, char **argv)
 	return status;
 }
 
-/* As the runtime would run it as the hook poststop. What it cannot do, "vkernel gc" does. */
+/*
+ * As the runtime would run the hook poststop. But who has processes still stays: that a runtime says
+ * it has deleted does not mean that it was this container, as it may have been told to look for it
+ * elsewhere (--root). What is left over, "vkernel gc" removes.
+ */
 static void remove_instance(const char *id)
 {
 	_cleanup_free_ char *quoted = oci_json_quote(id), *state = NULL;
 	int in = memfd_create("state", MFD_CLOEXEC);
-	char hook[] = VK_HOOK_PATH, stage[] = "poststop";
+	char hook[] = VK_HOOK_PATH, stage[] = "deleted";
 	char *argv[] = {hook, stage, NULL};
 
 	if (in < 0 || !quoted || asprintf(&state, "{\"id\":%s}", quoted) < 0) {

@@ -258,3 +258,109 @@ life() { # runtime id
 	vkernel rm --kill shares
 	wait_for 20 rmdir /sys/fs/cgroup/outer/inner /sys/fs/cgroup/outer
 }
+
+@test "an engine in a mount namespace of its own: hooks, and the host's is no place" {
+	make_bundle away true
+	stand_in <<-'END'
+		#!/bin/sh
+		nsenter -t 1 -m cat /secret
+	END
+	run unshare -m "${fake[@]}" create -b $bundles/away away </dev/null
+	has 0 secret
+	[[ $output != *denied* ]]
+	jq -e '.hooks.createRuntime[0].path' $bundles/away/config.json
+	nothing_left
+}
+
+@test "a handler of crun's in place of a program: no start, and why" {
+	local change bin=/usr/bin/crun
+	while read -r change; do
+		make_bundle handled 'cat /secret'
+		jq "$change" $bundles/handled/config.json >$bundles/handled/new
+		mv $bundles/handled/new $bundles/handled/config.json
+		cp $bundles/handled/config.json $bundles/before
+		run "$runtime" --vkernel-runtime $bin --policy no-secret create -b $bundles/handled handled
+		has 1 "handler of crun's" "with a program"
+		cmp $bundles/before $bundles/handled/config.json
+	done <<-'END'
+		.annotations = {"run.oci.handler": "krun"}
+		.annotations = {"a": "b", "module.wasm.image/variant": "compat-smart"}
+		.annotations = {"run.oci.handler": "wasm"} | .hooks = {prestart: [{path: "/bin/true"}]}
+	END
+	make_bundle handled 'cat /secret'
+	for bin in krun crun-wasm; do
+		ln -sf /usr/bin/crun $bundles/$bin
+		run "$runtime" --vkernel-runtime $bundles/$bin --policy no-secret run -b $bundles/handled handled
+		has 1 "handler of crun's" "\"$bin\""
+	done
+	nothing_left
+}
+
+@test "a delete that deletes something else, or nothing, ends no member" {
+	local pid wrapped=("$runtime" --vkernel-runtime /usr/bin/crun --policy no-secret)
+	make_bundle stays 'cat /secret; sleep 1000'
+	run_detached "${wrapped[@]}" run -d -b $bundles/stays stays
+	has 0
+	wait_for 20 grep -q "Permission denied" /tmp/detached
+	pid=$(crun state stays | jq .pid)
+	run "${wrapped[@]}" delete --help stays
+	has 0
+	run "${wrapped[@]}" --root $bundles/elsewhere delete --force stays
+	has 0
+	kill -0 "$pid"
+	run vkernel ps --members
+	has 0 stays active
+	run nsenter -t "$pid" -m cat /secret
+	has 1 "Permission denied"
+	run "${wrapped[@]}" delete --force stays
+	has 0
+	nothing_left
+}
+
+@test "a namespace that the runtime makes for a while is not taken for the container's" {
+	make_bundle twice true
+	stand_in <<-'END'
+		#!/usr/bin/python3
+		import ctypes, os
+		libc = ctypes.CDLL(None)
+		here = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+		assert libc.unshare(0x20000) == 0
+		os.close(os.open("/dev/null", os.O_RDONLY))
+		assert libc.setns(here, 0x20000) == 0
+		if os.fork() == 0:
+		    assert libc.unshare(0x20000) == 0
+		    out = os.open("/tmp/told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+		    for fd in 1, 2:
+		        os.dup2(out, fd)
+		    os.execvp("sh", ["sh", "-c", "cat /secret; echo $$; exec sleep 1000"])
+	END
+	rm -f /tmp/told
+	run_detached "${fake[@]}" create -b $bundles/twice twice
+	has 0
+	wait_for 60 grep -q '^[0-9]' /tmp/told
+	grep "Permission denied" /tmp/told
+	run nsenter -t "$(tail -n 1 /tmp/told)" -m cat /secret
+	has 1 "Permission denied"
+	vkernel rm --kill twice
+}
+
+@test "crun, in a user namespace with a device of a group that is not in it" {
+	make_bundle device 'ls -ln /dev/extra; cat /secret; sleep 1000'
+	jq '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings |
+		.linux.devices = [{path: "/dev/extra", type: "c", major: 1, minor: 3,
+			fileMode: 438, uid: 0, gid: 200000}]' $bundles/device/config.json >$bundles/new
+	mv $bundles/new $bundles/device/config.json
+	run_detached "$runtime" --vkernel-runtime /usr/bin/crun --policy no-secret \
+		run --detach --bundle $bundles/device device
+	has 0
+	wait_for 20 grep -q "'/secret': Permission denied" /tmp/detached
+	run crun exec device cat /secret
+	has 1 "Permission denied"
+	run nsenter -t "$(crun state device | jq .pid)" -m cat /secret
+	has 1 "Permission denied"
+	run "$runtime" --vkernel-runtime /usr/bin/crun delete -f device
+	has 0
+	nothing_left
+}
