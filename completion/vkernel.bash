@@ -100,7 +100,7 @@ _vkernel() {
 		"policy export") _vkernel_words --seccomp --output --help ;;
 		"program push") _vkernel_words --audit --name --replace --help ;;
 		"program ls" | "program stats" | "program show" | "helper ls") _vkernel_words --json --help ;;
-		"program map") _vkernel_words --delete --offset --size --mine --from --helper --help ;;
+		"program map") _vkernel_words --json --delete --offset --size --mine --from --helper --help ;;
 		"policy build") _vkernel_words --output --help ;;
 		"policy plan") _vkernel_words --rules --json --help ;;
 		"policy check" | "policy list" | "policy groups") _vkernel_words --json --help ;;

@@ -228,6 +228,7 @@ const char *cli_mode_name(enum vk_mode mode);
 /* ---- policy programs (push.c, program.c) ---- */
 
 struct vk_program_image;
+struct vk_program_map;
 /* The image of an object file; @name NULL: named after the file. Release with free(). */
 int cli_program_image(const char *path, const char *name, struct vk_program_image **ret,
 		      struct vk_error *e);
@@ -236,6 +237,8 @@ int cli_program_find(struct vk_engine *eng, const char *instance, const char *na
 		     struct vk_program_info *ret, struct vk_error *e);
 /* "lru hash" */
 const char *cli_map_type(uint32_t type);
+/* An array of objects, the caller's. */
+struct json_t *cli_program_maps_json(const struct vk_program_map *maps, uint32_t n);
 /* Prints a table of programs or helpers (VK_P_HELPER), or JSON; returns an exit status. */
 int cli_program_table(const char *header, bool json, const char *instance, uint32_t flags,
 		      void (*fill)(struct cli_table *t, const struct vk_program_info *info));

@@ -249,24 +249,30 @@ static void show_text(const struct vk_program_info *info, const struct vk_progra
 		       vk_program_imports(img)[i].type);
 }
 
+struct json_t *cli_program_maps_json(const struct vk_program_map *maps, uint32_t n)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		cli_json_set(o, "name", cli_json_string(maps[i].name));
+		cli_json_set(o, "type", cli_json_string(cli_map_type(maps[i].type)));
+		cli_json_set(o, "key_size", json_integer(maps[i].key_size));
+		cli_json_set(o, "value_size", json_integer(maps[i].value_size));
+		cli_json_set(o, "max_entries", json_integer(maps[i].max_entries));
+		cli_json_add(array, o);
+	}
+	return array;
+}
+
 static void show_json(const struct vk_program_info *info, const struct vk_program_image *img)
 {
-	json_t *o = program_json(info), *maps = json_array(), *calls = json_array();
+	json_t *o = program_json(info), *calls = json_array();
 
-	for (uint32_t i = 0; i < img->maps.count; i++) {
-		const struct vk_program_map *m = &vk_program_maps(img)[i];
-		json_t *map = json_object();
-
-		cli_json_set(map, "name", cli_json_string(m->name));
-		cli_json_set(map, "type", cli_json_string(cli_map_type(m->type)));
-		cli_json_set(map, "key_size", json_integer(m->key_size));
-		cli_json_set(map, "value_size", json_integer(m->value_size));
-		cli_json_set(map, "max_entries", json_integer(m->max_entries));
-		cli_json_add(maps, map);
-	}
 	for (uint32_t i = 0; i < img->imports.count; i++)
 		cli_json_add(calls, cli_json_string(vk_program_imports(img)[i].name));
-	cli_json_set(o, "maps", maps);
+	cli_json_set(o, "maps", cli_program_maps_json(vk_program_maps(img), img->maps.count));
 	cli_json_set(o, "calls", calls);
 	cli_json_print(o, false);
 }

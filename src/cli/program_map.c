@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cli.h"
 #include "client.h"
 #include "programs.h"
 
 static const struct cli_option options[] = {
+	{'j', "json", NULL, "print JSON"},
 	{'d', "delete", NULL, "delete the element of KEY"},
 	{'o', "offset", "BYTE",
 	 "read or write only a number that begins at this byte of the value"},
@@ -27,6 +30,7 @@ static const struct cli_option options[] = {
  * @from:    vkerneld: the instance; "": the caller's
  * @id, @index: engine: number of the program, and of the map
  * @offset:  -1: the whole value
+ * @elements: with --json: those seen so far; else NULL
  */
 struct request {
 	struct vk_engine *eng;
@@ -37,6 +41,7 @@ struct request {
 	struct vk_program_map map;
 	int64_t offset;
 	uint32_t size;
+	json_t *elements;
 };
 
 /* ---- vkerneld ---- */
@@ -171,34 +176,64 @@ static bool parse_bytes(const char *word, uint8_t *out, uint32_t size)
 	return true;
 }
 
-static void print_bytes(const uint8_t *data, uint32_t size)
+/* As they are printed: a number, or hexadecimal digits. */
+static void text_of(const uint8_t *data, uint32_t size, char *text)
 {
 	uint64_t v = 0;
 
 	if (is_number(size)) {
 		memcpy(&v, data, size);
-		printf("%" PRIu64, v);
+		sprintf(text, "%" PRIu64, v);
 		return;
 	}
 	for (uint32_t i = 0; i < size; i++)
-		printf("%02x", data[i]);
+		sprintf(text + 2 * (size_t)i, "%02x", data[i]);
+}
+
+/* A number that JSON's readers have no room for stays text. */
+static json_t *json_of(const uint8_t *data, uint32_t size)
+{
+	char text[2 * VK_PROGRAM_MAP_VALUE + 1];
+	uint64_t v = 0;
+
+	if (is_number(size))
+		memcpy(&v, data, size);
+	if (is_number(size) && v <= INT64_MAX)
+		return json_integer((json_int_t)v);
+	text_of(data, size, text);
+	return cli_json_string(text);
 }
 
 static void print_value(const struct request *q, const uint8_t *value)
 {
+	char text[2 * VK_PROGRAM_MAP_VALUE + 1];
+
 	if (q->offset >= 0)
-		print_bytes(value + q->offset, q->size);
+		text_of(value + q->offset, q->size, text);
 	else
-		print_bytes(value, q->map.value_size);
-	putchar('\n');
+		text_of(value, q->map.value_size, text);
+	puts(text);
 }
 
 /* @element: a key, and its value behind it. */
 static void print_element(const struct request *q, const uint8_t *element)
 {
-	print_bytes(element, q->map.key_size);
-	putchar('\t');
-	print_value(q, element + q->map.key_size);
+	const uint8_t *value = element + q->map.key_size;
+	char key[2 * VK_PROGRAM_MAP_KEY + 1];
+
+	if (q->elements) {
+		json_t *o = json_object();
+
+		cli_json_set(o, "key", json_of(element, q->map.key_size));
+		cli_json_set(o, "value",
+			     q->offset >= 0 ? json_of(value + q->offset, q->size) :
+					      json_of(value, q->map.value_size));
+		cli_json_add(q->elements, o);
+		return;
+	}
+	text_of(element, q->map.key_size, key);
+	printf("%s\t", key);
+	print_value(q, value);
 }
 
 static int dump(const struct request *q, struct vk_error *e)
@@ -243,9 +278,14 @@ static int write_one(const struct request *q, const uint8_t *key, const char *wo
 	return set(q, key, value, e);
 }
 
-static void print_maps(const struct vk_program_map *maps, int n)
+static void print_maps(const struct vk_program_map *maps, int n, bool json)
 {
 	struct cli_table t;
+
+	if (json) {
+		cli_json_print(cli_program_maps_json(maps, (uint32_t)n), false);
+		return;
+	}
 
 	cli_table_init(&t, "MAP|TYPE|>KEY|>VALUE|>ELEMENTS");
 	for (int i = 0; i < n; i++) {
@@ -285,8 +325,8 @@ static int find_map(struct request *q, const struct vk_program_map *maps, int n,
 /* What is wanted of the map: @word has KEY and VALUE, as far as they were given. */
 static int use_map(const struct request *q, char **word, size_t n, bool delete, struct vk_error *e)
 {
-	_cleanup_free_ uint8_t *value = cli_alloc(1, VK_PROGRAM_MAP_VALUE);
-	uint8_t key[VK_PROGRAM_MAP_KEY] = {0};
+	uint8_t element[VK_PROGRAM_MAP_KEY + VK_PROGRAM_MAP_VALUE] = {0};
+	uint8_t *key = element, *value = element + q->map.key_size;
 	int r;
 
 	if (n == 0)
@@ -299,7 +339,9 @@ static int use_map(const struct request *q, char **word, size_t n, bool delete, 
 	if (n == 2)
 		return write_one(q, key, word[1], e);
 	r = get(q, key, value, e);
-	if (r == 0)
+	if (r == 0 && q->elements)
+		print_element(q, element);
+	else if (r == 0)
 		print_value(q, value);
 	return r;
 }
@@ -310,7 +352,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	struct vk_program_map maps[VK_PROGRAM_MAPS] = {0};
 	struct request q = {.from = "", .offset = -1, .size = 4};
 	struct vk_error e = {0};
-	bool delete = false, mine = false, helper = false;
+	bool delete = false, mine = false, helper = false, json = false;
 	const char *arg;
 	size_t n;
 	int r = 0;
@@ -319,6 +361,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		delete |= k == 'd';
 		mine |= k == 'm';
 		helper |= k == 'H';
+		json |= k == 'j';
 		if (k == 'f')
 			q.from = arg;
 		if (k == 'o')
@@ -342,25 +385,32 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	if (r == 0)
 		r = find_program(&q, helper ? NULL : operands[0], maps, &e);
 	if (r >= 0 && n == named) {
-		print_maps(maps, r);
+		print_maps(maps, r, json);
 		return CLI_OK;
 	}
 	if (r >= 0)
 		r = find_map(&q, maps, r, operands[named], &e);
+	/* What sets a value prints nothing. */
+	if (json && !delete &&n <= named + 2)
+		q.elements = json_array();
 	if (r >= 0)
 		r = use_map(&q, operands + named + 1, n - named - 1, delete, &e);
 	if (r < 0)
 		cli_report(&e);
+	if (r >= 0 && q.elements)
+		cli_json_print(q.elements, false);
+	else
+		json_decref(q.elements);
 	return r < 0 ? CLI_FAIL : CLI_OK;
 }
 
 const struct cli_command cli_program_map = {
 	.name = "program map",
-	.synopsis =
-		"[--delete] [-o BYTE [-s BYTES]] INSTANCE PROGRAM [MAP [KEY [VALUE]]]\n"
-		"       vkernel program map --mine [--from NAME] [--delete] [-o BYTE [-s BYTES]]\n"
-		"               PROGRAM [MAP [KEY [VALUE]]]\n"
-		"       vkernel program map --helper [...] HELPER [MAP [KEY [VALUE]]]",
+	.synopsis = "[--json] [--delete] [-o BYTE [-s BYTES]] INSTANCE PROGRAM\n"
+		    "               [MAP [KEY [VALUE]]]\n"
+		    "       vkernel program map --mine [--from NAME] [--json] [--delete]\n"
+		    "               [-o BYTE [-s BYTES]] PROGRAM [MAP [KEY [VALUE]]]\n"
+		    "       vkernel program map --helper [...] HELPER [MAP [KEY [VALUE]]]",
 	.summary = "read and write the maps of a policy program",
 	.details =
 		"Lists the maps, or prints the whole MAP, a line for each element, or the value\n"

@@ -214,7 +214,9 @@ vkernel: uid 1000 has pushed no program second onto"
 		$map gate bss 0 1; cat a; $map gate bss 0; $map gate bss 0 0; cat a
 		$map --delete gate opens 1000; $map gate opens; $map gate opens 7 5; $map gate opens 8 6
 		$map gate opens 9 7; $map gate opens | wc -l; $map gate pages | cut -f 1 | tail -n 1
-		$map gate"
+		$map gate
+		$map --json gate | jq -c '.[] | select(.name == \"pages\")'
+		$map --json gate opens | jq -c 'sort_by(.key)'; $map -j gate opens 8 | jq -c ."
 	[ "$status" -eq 0 ]
 	[ "$(sed '/^MAP/,$d' <<<"$output")" = "a
 1000	1
@@ -227,6 +229,9 @@ vkernel: the map is full, or has no such key
 15" ] || { echo "$output" && false; }
 	has "opens          hash     4      8         2"
 	has "pages          array    4   4096        16"
+	has '{"name":"pages","type":"array","key_size":4,"value_size":4096,"max_entries":16}'
+	has '[{"key":7,"value":5},{"key":8,"value":6}]'
+	has '[{"key":8,"value":6}]'
 }
 
 @test "maps: not those of others, nor by who may not pop, nor what is read-only" {
