@@ -18,7 +18,8 @@
 
 #include "error.h"
 
-#define CONNECTION_SECONDS 30 /* of one connection, all in all */
+#define SILENCE_SECONDS 10 /* of a connection on which nothing has been said yet */
+#define CONNECTION_SECONDS 30 /* of one connection from then on, all in all */
 #define SANDBOX_SECONDS 10 /* to parse and compile; half of it on a processor */
 
 /**

@@ -464,7 +464,7 @@ void serve(struct peer *p)
 	};
 	int on = 1;
 
-	alarm(CONNECTION_SECONDS);
+	alarm(SILENCE_SECONDS);
 	if (setsockopt(p->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
 	    getrandom(&hello.number, sizeof(hello.number), 0) != sizeof(hello.number) ||
 	    send(p->fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
@@ -473,7 +473,11 @@ void serve(struct peer *p)
 		struct vk_answer a = {0}, said;
 		struct vk_error e = {0};
 		uint16_t op;
-		int r = handle(p, &m, hello.number, &a, data, &op, &e);
+		int r;
+
+		if (i == 0)
+			alarm(CONNECTION_SECONDS);
+		r = handle(p, &m, hello.number, &a, data, &op, &e);
 
 		vk_closep(&m.passed);
 		vk_answer_fill(&said, op, r < 0 ? r : 0, &e);
