@@ -402,6 +402,39 @@ TEST(doubling_by_one_pattern_is_an_error, .timeout = 60)
 	CHECK(!img);
 }
 
+/* From text to tables, a tenth of the rules with wildcards: its limit of time is what is promised. */
+TEST(ten_thousand_rules_take_less_than_five_seconds, .timeout = 5)
+{
+	_cleanup_free_ struct vk_image *img = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ASSERT(f);
+	fputs(HEAD "files:\n  default: allow\n  rules:\n", f);
+	for (size_t i = 0; i < 10000; i++) {
+		fprintf(f, "  - deny: [%s]\n    path: /srv/%08x/", i % 2 ? "read" : "write",
+			scramble(i));
+		fputs(i % 10	      ? "data/file\n" :
+		      i / 10 % 3 == 0 ? "**\n" :
+		      i / 10 % 3 == 1 ? "*.conf\n" :
+					"{a,b}/v[0-9]/*\n",
+		      f);
+	}
+	fclose(f);
+	img = compile(text, NULL);
+	for (size_t i = 0; i < 60; i++) {
+		static const char *const names[] = {"x/y", "x.conf", "b/v7/z"};
+		char name[64];
+
+		snprintf(name, sizeof(name), "/srv/%08x/%s", scramble(i),
+			 i % 10 ? "data/file" : names[i / 10 % 3]);
+		CHECK_EQ(allow(img, name) & (VK_R_READ | VK_R_WRITE),
+			 i % 2 ? VK_R_WRITE : VK_R_READ);
+		CHECK_EQ(allow(img, "/srv/other"), VK_R_ALL);
+	}
+}
+
 TEST(overlapping_directories_do_not_multiply)
 {
 	_cleanup_free_ struct vk_image *img = NULL;
