@@ -5,7 +5,7 @@
 # Every container tries ten times a second to make an AF_ALG socket, and writes down when the answer
 # changes.
 
-count=${CONTAINERS:-10}
+count=${CONTAINERS:-5}
 out=/tmp/answers
 
 setup_file() {
