@@ -197,7 +197,7 @@ enum vk_ancestor_what {
 	VK_ANCESTOR_PID = 0, /* in the initial pid namespace */
 	VK_ANCESTOR_UID = 1, /* real user, in the initial user namespace */
 	VK_ANCESTOR_INSTANCE = 2, /* id of its instance, never 0 */
-	VK_ANCESTOR_STARTED = 3, /* CLOCK_BOOTTIME: with the pid, never another process's */
+	VK_ANCESTOR_STARTED = 3, /* CLOCK_BOOTTIME in ns: with the pid, never another's */
 };
 #define VK_ANCESTOR_LEVELS 16
 

@@ -103,6 +103,12 @@ typedef _Bool bool;
 
 /* ---- private maps ---- */
 
+/**
+ * struct vk_map - what VK_MAP leaves for the loader, which puts a map in its place
+ * @type:        1: array, 2: hash table, 3: hash table that forgets
+ * @key_size, @value_size: bytes
+ * @max_entries: elements
+ */
 struct vk_map {
 	__u32 type;
 	__u32 key_size;
@@ -118,24 +124,32 @@ struct vk_map {
 /* A hash table that forgets what was not used for long when it is full. */
 #define VK_LRU(name, key, value, entries) VK_MAP(name, 3, key, value, entries)
 
-/* The value of @key, to be read and changed in place; NULL when there is none. */
+/*
+ * The value of @key, to be read and changed in place; NULL when there is none. The pointer is good
+ * until the program returns; if the element is deleted meanwhile, its value may become another's.
+ */
 static void *(*const vk_lookup)(const void *map, const void *key) = (void *)1;
 static long (*const vk_update_elem)(const void *map, const void *key, const void *value,
 				    __u64 flags) = (void *)2;
+/* 0; -ENOENT: there is none; -EINVAL: the map is an array. */
 static long (*const vk_delete)(const void *map, const void *key) = (void *)3;
-/* 0, or negative: the map is full. */
+/*
+ * 0; -E2BIG: the table is full, or @key is beyond the array; -ENOMEM: no memory; -EBUSY: a table that
+ * is being changed by what this program interrupted.
+ */
 #define vk_update(map, key, value) vk_update_elem(map, key, value, 0)
-/* The same, only if @key has no value yet. */
+/* The same, only if @key has no value yet; else -EEXIST, as always in arrays. */
 #define vk_insert(map, key, value) vk_update_elem(map, key, value, 1)
 
 /* ---- helpers of the kernel ---- */
 
-/* CLOCK_MONOTONIC; cheaper than VK_NEED(time) if it is seldom reached. */
+/* CLOCK_MONOTONIC in nanoseconds; cheaper than VK_NEED(time) if it is seldom reached. */
 static __u64 (*const vk_now)(void) = (void *)5;
 /* The same, going on while the machine sleeps. */
 static __u64 (*const vk_boot_time)(void) = (void *)125;
+/* 32 bits, none of them predictable. */
 static __u32 (*const vk_random)(void) = (void *)7;
-/* strncmp() of a buffer with a string literal. */
+/* strncmp() of a buffer of @size bytes with a string literal: 0 if they are equal. */
 static long (*const vk_strncmp)(const char *s, __u32 size, const char *literal) = (void *)182;
 
 /* ---- processes ---- */
@@ -166,16 +180,19 @@ extern __u64 vk_ancestor(__u32 level, __u32 what);
 /* ---- rates ---- */
 
 /**
- * struct vk_bucket - a token bucket; a value of a map, or a global variable
+ * struct vk_bucket - a token bucket; a value of a map, or a global variable; zero at first, which
+ * is full
+ * @at:     when it was last taken from, in nanoseconds of whatever clock the caller uses
+ * @tokens: thousandths
  *
  * Two tasks that take at the same moment may both get the last token.
  */
 struct vk_bucket {
 	__u64 at;
-	__u64 tokens; /* in 1/1000 */
+	__u64 tokens;
 };
 
-/* Takes a token at time @now. False: there is none; @burst at once, then @per_second. */
+/* Takes a token at time @now, nanoseconds. False: there is none; @burst at once, then @per_second. */
 VK_INLINE bool vk_bucket_take(struct vk_bucket *b, __u64 now, __u32 per_second, __u32 burst)
 {
 	__u64 most = (__u64)burst * 1000, gained, tokens = b->tokens;
@@ -198,7 +215,10 @@ VK_INLINE bool vk_bucket_take(struct vk_bucket *b, __u64 now, __u32 per_second, 
 /* ---- dynamic helpers: functions that the administrator installed, see vkernel helper ---- */
 
 /**
- * struct vk_import - what VK_IMPORT leaves for the loader
+ * struct vk_import - what VK_IMPORT and VK_EXPORT leave for the loader; strings
+ * @name:   of the function
+ * @type:   its result and parameters, as they were written
+ * @sha256: that the helper's image must have; "": any
  */
 struct vk_import {
 	char name[32];
