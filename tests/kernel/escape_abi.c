@@ -6,8 +6,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/fanotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,34 +133,156 @@ static void by_int80(void *arg)
 	int no = live_child(compat_open, (char *)(uintptr_t)SECRET);
 
 	(void)arg;
-	if (ok == 128 + SIGSEGV || ok == ENOSYS) {
-		tap_diag("this kernel has no 32-bit system calls");
-		return;
-	}
 	CHECK_EQ(ok, 0);
 	CHECK_EQ(no, EACCES);
 }
+static int compat_getpid(void *arg)
+{
+	long r;
+
+	(void)arg;
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+	return r == getpid() ? 0 : 1;
+}
 LIVE_TEST(open_by_int_0x80)
 {
+	if (live_child(compat_getpid, NULL) != 0)
+		SKIP("this kernel has no 32-bit system calls");
 	prepare();
 	live_run(by_int80, NULL);
 }
 
+#define X32(nr) (0x40000000 | (nr))
+static void need_x32(void)
+{
+	if (syscall(X32(SYS_getpid)) != getpid())
+		SKIP("this kernel has no x32 calls, or was booted without syscall.x32=y");
+}
+
 static void by_x32(void *arg)
 {
-	long r = syscall(0x40000000 | SYS_open, SECRET, O_RDONLY);
+	struct open_how how = {.flags = O_RDONLY};
+	int fd;
 
 	(void)arg;
-	CHECK_EQ(r, -1);
-	CHECK(errno == ENOSYS || errno == EACCES);
-	r = syscall(0x40000000 | SYS_openat, AT_FDCWD, SECRET, O_RDONLY);
-	CHECK_EQ(r, -1);
-	CHECK(errno == ENOSYS || errno == EACCES);
+	CHECK_ERRNO(syscall(X32(SYS_open), SECRET, O_RDONLY), EACCES);
+	CHECK_ERRNO(syscall(X32(SYS_openat), AT_FDCWD, SECRET, O_RDONLY), EACCES);
+	CHECK_ERRNO(syscall(X32(SYS_openat2), AT_FDCWD, SECRET, &how, sizeof(how)), EACCES);
+	fd = (int)syscall(X32(SYS_openat), AT_FDCWD, "/tmp/k/ok", O_RDONLY);
+	CHECK_GE(fd, 0);
+	close(fd);
 }
 LIVE_TEST(open_by_x32)
 {
+	need_x32();
 	prepare();
 	live_run(by_x32, NULL);
+}
+
+/* What x32 has numbers of its own for, or is told from other calls by its number. */
+struct x32_objects {
+	pid_t other;
+	int terminal, file;
+	struct {
+		struct {
+			uint32_t base, len;
+		} iov;
+		int flags;
+		char text[4];
+	} * low; /* below 4 GiB: such calls drop the upper half of some addresses */
+};
+static void others_by_x32(void *arg)
+{
+	const struct x32_objects *o = arg;
+	const struct {
+		uint64_t set, clear, propagation, userns;
+	} attr = {.clear = 1 /* MOUNT_ATTR_RDONLY */};
+	static const uint32_t none[1];
+
+	o->low->flags = 0x40; /* FS_NODUMP_FL */
+	CHECK_ERRNO(syscall(X32(520 /* execve */), "/tmp/k/program", none, none), EACCES);
+	CHECK_ERRNO(syscall(X32(545 /* execveat */), AT_FDCWD, "/tmp/k/program", none, none, 0),
+		    EACCES);
+	CHECK_ERRNO(syscall(X32(514 /* ioctl */), o->terminal, TIOCSTI, o->low->text), EPERM);
+	CHECK_ERRNO(syscall(X32(514), o->file, FS_IOC32_SETFLAGS, &o->low->flags), EPERM);
+	CHECK_ERRNO(syscall(X32(539 /* process_vm_readv */), o->other, &o->low->iov, 1,
+			    &o->low->iov, 1, 0),
+		    EPERM);
+	CHECK_ERRNO(syscall(X32(SYS_kill), o->other, SIGTERM), EPERM);
+	CHECK_ERRNO(syscall(X32(SYS_socket), AF_ALG, SOCK_SEQPACKET, 0), EACCES);
+	CHECK_ERRNO(
+		syscall(X32(SYS_mount_setattr), AT_FDCWD, "/tmp/k/fixed", 0, &attr, sizeof(attr)),
+		EPERM);
+	CHECK_EQ(live_open("/tmp/k/fixed/f", O_WRONLY | O_CREAT), EROFS);
+}
+static void make_x32_objects(struct x32_objects *o)
+{
+	o->low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
+		      -1, 0);
+	ASSERT(o->low != MAP_FAILED);
+	strcpy(o->low->text, "x");
+	o->low->iov.base = (uint32_t)(uintptr_t)o->low->text;
+	o->low->iov.len = 1;
+	o->other = live_sleeper();
+	live_file("/tmp/k/program", "#!/bin/true\n");
+	ASSERT(chmod("/tmp/k/program", 0755) == 0);
+	live_dir("/tmp/k/fixed");
+	ASSERT(mount("none", "/tmp/k/fixed", "tmpfs", MS_RDONLY, NULL) == 0);
+	o->terminal = open("/dev/ptmx", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	o->file = open("/tmp/k/ok", O_RDWR | O_CLOEXEC);
+	ASSERT(o->terminal >= 0 && o->file >= 0);
+	/* Each of these succeeds for who is no member: it is not the kernel that denies it. */
+	CHECK_ERRNO(syscall(X32(514), o->terminal, TIOCSTI, o->low->text), 0);
+	CHECK_ERRNO(syscall(X32(514), o->file, FS_IOC32_SETFLAGS, &o->low->flags), 0);
+	CHECK_EQ(syscall(X32(539), o->other, &o->low->iov, 1, &o->low->iov, 1, 0), 1);
+}
+LIVE_TEST(other_calls_by_x32)
+{
+	struct x32_objects o;
+
+	need_x32();
+	live_policy("files: {default: allow, rules: [{deny: [ioctl], path: /none}]}\n"
+		    "xattrs: deny\n"
+		    "exec: {default: allow, deny: [/tmp/k/program]}\n"
+		    "processes: {ptrace: none, signal: own}\n"
+		    "mounts: {default: deny}\n"
+		    "network: {default: allow, deny: [{socket: alg}]}\n");
+	live_file("/tmp/k/ok", "public");
+	make_x32_objects(&o);
+	live_run(others_by_x32, &o);
+	CHECK(live_alive(o.other));
+	kill(o.other, SIGKILL);
+}
+
+static void append_by_x32(void *arg)
+{
+	const struct x32_objects *o = arg;
+	int fd = open("/tmp/k/log", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	CHECK_EQ(syscall(X32(516 /* writev */), fd, &o->low->iov, 1), 1);
+	CHECK_EQ(syscall(X32(535 /* pwritev */), fd, &o->low->iov, 1, 0), 1);
+	CHECK_EQ(syscall(X32(547 /* pwritev2 */), fd, &o->low->iov, 1, 0, 0), 1);
+	CHECK_ERRNO(syscall(X32(547), fd, &o->low->iov, 1, 0, 0x20 /* RWF_NOAPPEND */), EACCES);
+	CHECK_ERRNO(syscall(X32(547), fd, &o->low->iov, 1, 0, 0x8000), EACCES);
+	CHECK_ERRNO(syscall(X32(SYS_fallocate), fd, 3 /* punch a hole */, 0, 10), EACCES);
+	/* Numbers that are not of x32, and x32's as numbers of x86-64, are no calls. */
+	CHECK_ERRNO(syscall(X32(SYS_pwritev2), fd, &o->low->iov, 1, 0, 0, 0x20), ENOSYS);
+	CHECK_ERRNO(syscall(547, fd, &o->low->iov, 1, 0, 0x20), ENOSYS);
+}
+LIVE_TEST(append_only_by_x32)
+{
+	struct x32_objects o;
+	char text[16] = {0};
+
+	need_x32();
+	live_policy("files: {default: deny, rules: [{allow: [read, append], path: /tmp/k/log}]}");
+	live_file("/tmp/k/ok", "public");
+	live_file("/tmp/k/log", "0123456789");
+	make_x32_objects(&o);
+	live_run(append_by_x32, &o);
+	kill(o.other, SIGKILL);
+	CHECK_EQ(read(open("/tmp/k/log", O_RDONLY | O_CLOEXEC), text, sizeof(text)), 13);
+	CHECK_STREQ(text, "0123456789xxx");
 }
 #endif
 

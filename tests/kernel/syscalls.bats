@@ -60,6 +60,28 @@ errno_of() { # policy number args...
 	is 0 "Seccomp:	2"
 }
 
+@test "x32: a filter says the same there, and closes it" {
+	printf 'vkernel: 1\nsyscalls: {abis: [x86-64, ia32], other-abis: deny, errno: ENOSYS}\n' >closed.yaml
+	printf 'vkernel: 1\nsyscalls: {abis: [x86-64, ia32]}\n' >killed.yaml
+	printf 'vkernel: 1\nsyscalls: {rules: [{deny: sethostname, abi: x32, errno: EXDEV}]}\n' >only.yaml
+	run errno_of filter.yaml 0x40000087 8 # personality
+	is 0 13
+	run errno_of filter.yaml 0x40000087 0
+	is 0 0
+	run "$vkernel" run -p filter.yaml -- perl -e "$call" 0x400000aa 0 0 # sethostname
+	[ "$status" -eq 159 ]
+	run errno_of hooks.yaml 0x40000029 38 5 0 # socket(AF_ALG, SOCK_SEQPACKET, 0)
+	is 0 97
+	run errno_of closed.yaml 0x40000087 0
+	is 0 38
+	run "$vkernel" run -p killed.yaml -- perl -e "$call" 0x40000087 0
+	[ "$status" -eq 159 ]
+	run errno_of only.yaml 0x400000aa 0 -1
+	is 0 18
+	run errno_of only.yaml 170 0 -1 # EINVAL, by the kernel itself
+	is 0 22
+}
+
 @test "no_new_privs is not set by the filter" {
 	run "$vkernel" run -p filter.yaml -- grep '^NoNewPrivs:' /proc/self/status
 	is 0 "NoNewPrivs:	0"
