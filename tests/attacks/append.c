@@ -4,6 +4,7 @@
 #include <linux/aio_abi.h>
 #include <linux/falloc.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -30,6 +31,17 @@ int log_open(void)
 	return open(LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
 }
 
+const char *lacks_noappend(void)
+{
+	_cleanup_close_ int fd = memfd_create("log", MFD_CLOEXEC);
+	struct iovec iov = {(char *)(uintptr_t) "X", 1};
+
+	ASSERT(fd >= 0);
+	return pwritev2(fd, &iov, 1, 0, RWF_NOAPPEND) < 0 && errno == EOPNOTSUPP ?
+		       "this kernel has no RWF_NOAPPEND, which is from 6.9" :
+		       NULL;
+}
+
 ATTACK(log_by_fallocate, .primitive = "fallocate(2) with FALLOC_FL_PUNCH_HOLE", ON_LOG)
 {
 	_cleanup_close_ int fd = log_open();
@@ -54,7 +66,8 @@ ATTACK(log_by_ioctl, .primitive = "ioctl(2) of FS_IOC_UNRESVSP, which punches ho
 	return attack_errno(ioctl(fd, _IOC(_IOC_WRITE, 'X', 43, sizeof(space)), &space));
 }
 
-ATTACK(log_by_noappend, .primitive = "pwritev2(2) with RWF_NOAPPEND", ON_LOG, .absent = EOPNOTSUPP)
+ATTACK(log_by_noappend, .primitive = "pwritev2(2) with RWF_NOAPPEND", ON_LOG,
+       .lacks = lacks_noappend)
 {
 	_cleanup_close_ int fd = log_open();
 	struct iovec iov = {(char *)(uintptr_t) "X", 1};
@@ -64,7 +77,7 @@ ATTACK(log_by_noappend, .primitive = "pwritev2(2) with RWF_NOAPPEND", ON_LOG, .a
 	return attack_errno(pwritev2(fd, &iov, 1, 0, RWF_NOAPPEND));
 }
 
-ATTACK(log_by_aio, .primitive = "io_submit(2) with RWF_NOAPPEND", ON_LOG, .absent = EOPNOTSUPP)
+ATTACK(log_by_aio, .primitive = "io_submit(2) with RWF_NOAPPEND", ON_LOG, .lacks = lacks_noappend)
 {
 	_cleanup_close_ int fd = log_open();
 	struct iocb cb = {.aio_lio_opcode = IOCB_CMD_PWRITE,

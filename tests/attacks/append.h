@@ -21,5 +21,6 @@ void log_prepare(void);
 void log_check(void);
 /* Open to append, as the policy permits. */
 int log_open(void);
+const char *lacks_noappend(void);
 
 #endif

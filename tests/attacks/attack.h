@@ -37,7 +37,8 @@ enum attack_plain {
  * @err:       what the member gets
  * @op:        enum vk_op of the report
  * @plain:     where it succeeds without vkernel
- * @absent:    what it gives where the kernel lacks what it needs; 0: every kernel has it
+ * @lacks:     what this kernel lacks for it, so that the test is skipped, or NULL; asked on the host,
+ *             and not by the attempt; NULL: every kernel can
  * @attempt:   the attacker
  * @prepare:   the host, before each attempt; may be NULL
  * @check:     the host, after the member's attempt: nothing has changed; may be NULL
@@ -52,7 +53,7 @@ struct attack {
 	int err;
 	uint16_t op;
 	unsigned int plain;
-	int absent;
+	const char *(*lacks)(void);
 	int (*attempt)(void);
 	void (*prepare)(void);
 	void (*check)(void);

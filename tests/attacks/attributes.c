@@ -82,8 +82,15 @@ ATTACK(flags_by_ioctl, .against = "file flags", .primitive = "ioctl(2) of FS_IOC
 
 	return attack_errno(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 }
+#define NR_FILE_SETATTR 469
+static const char *lacks_file_setattr(void)
+{
+	return syscall(NR_FILE_SETATTR, -1, NULL, NULL, 0, 0) < 0 && errno == ENOSYS ?
+		       "this kernel has no file_setattr(2), which is from 6.17" :
+		       NULL;
+}
 ATTACK(flags_by_name, .against = "file flags", .primitive = "file_setattr(2)", XATTRS,
-       .hook = "inode_file_setattr", .absent = ENOSYS, .prepare = keep_flags,
+       .hook = "inode_file_setattr", .lacks = lacks_file_setattr, .prepare = keep_flags,
        .check = flags_are_kept)
 {
 	struct {
@@ -91,6 +98,5 @@ ATTACK(flags_by_name, .against = "file flags", .primitive = "file_setattr(2)", X
 		uint32_t rest[4];
 	} fa = {.flags = FS_XFLAG_NODUMP};
 
-	return attack_errno(syscall(469 /* SYS_file_setattr, since 6.17 */, AT_FDCWD, PROGRAM, &fa,
-				    sizeof(fa), 0));
+	return attack_errno(syscall(NR_FILE_SETATTR, AT_FDCWD, PROGRAM, &fa, sizeof(fa), 0));
 }

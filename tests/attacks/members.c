@@ -121,11 +121,18 @@ ATTACK(entry_32_bit, .against = "earlier systems",
 #endif
 
 #ifdef __x86_64__
+#define X32(nr) (0x40000000 | (nr))
+static const char *lacks_x32(void)
+{
+	return syscall(X32(SYS_getpid)) == getpid() ?
+		       NULL :
+		       "this kernel has no x32 calls, or was booted without syscall.x32=y";
+}
 ATTACK(entry_x32, .against = "earlier systems",
        .primitive = "read a denied file by x32 system calls", DENIED, .plain = EVERYWHERE,
-       .absent = ENOSYS)
+       .lacks = lacks_x32)
 {
-	return attack_errno(syscall(0x40000000 | SYS_openat, AT_FDCWD, SECRET, O_RDONLY));
+	return attack_errno(syscall(X32(SYS_openat), AT_FDCWD, SECRET, O_RDONLY));
 }
 #endif
 

@@ -18,8 +18,8 @@
 
 /* In headers later than those of Debian 12. */
 #define OP_SOCKET 45
-#define OP_FTRUNCATE 55 /* since 6.9 */
-#define OP_BIND 56 /* since 6.11 */
+#define OP_FTRUNCATE 55
+#define OP_BIND 56
 #define OP_LISTEN 57
 
 static int submit(const struct io_uring_sqe *sqe, unsigned int setup)
@@ -229,9 +229,14 @@ static void open_writable(void)
 		writable = open(SECRET, O_WRONLY | O_CLOEXEC);
 	ASSERT(writable >= 0);
 }
+static const char *lacks_ftruncate(void)
+{
+	return ring_can(OP_FTRUNCATE) ? NULL :
+					"this kernel has no IORING_OP_FTRUNCATE, which is from 6.9";
+}
 ATTACK(uring_ftruncate, .primitive = "IORING_OP_FTRUNCATE", .against = "io_uring",
        .policy = SECRET_POLICY, .rule = SECRET_RULE, .hook = "file_truncate", .op = VK_OP_TRUNCATE,
-       .err = EACCES, .plain = EVERYWHERE, .absent = EINVAL, .prepare = open_writable,
+       .err = EACCES, .plain = EVERYWHERE, .lacks = lacks_ftruncate, .prepare = open_writable,
        .check = secret_check)
 {
 	return submit(&(struct io_uring_sqe){.opcode = OP_FTRUNCATE, .fd = writable, .off = 0}, 0);
@@ -302,13 +307,13 @@ static int ring_noappend(unsigned int flags, unsigned int setup)
 		      setup);
 }
 ATTACK(uring_noappend, .primitive = "IORING_OP_WRITE with RWF_NOAPPEND", ON_LOG,
-       .absent = EOPNOTSUPP)
+       .lacks = lacks_noappend)
 {
 	return ring_noappend(0, 0);
 }
 ATTACK(uring_noappend_by_the_kernel,
        .primitive = "IORING_OP_WRITE with RWF_NOAPPEND by a polling thread", ON_LOG,
-       .absent = EOPNOTSUPP)
+       .lacks = lacks_noappend)
 {
 	return ring_noappend(0, IORING_SETUP_SQPOLL);
 }
@@ -421,10 +426,16 @@ ATTACK(uring_unix_connect, .against = "io_uring", .primitive = "IORING_OP_CONNEC
 		      0);
 }
 
+static const char *lacks_bind(void)
+{
+	return ring_can(OP_BIND) && ring_can(OP_LISTEN) ?
+		       NULL :
+		       "this kernel has no IORING_OP_BIND and _LISTEN, which are from 6.11";
+}
 #define NO_BIND                                                                                    \
 	.against = "io_uring", .policy = "network: {default: allow, deny: [{bind: any}]}",         \
 	.rule = "test: deny {bind: any/*}", .op = VK_OP_BIND, .err = EACCES, .plain = EVERYWHERE,  \
-	.absent = EINVAL
+	.lacks = lacks_bind
 ATTACK(uring_bind, .primitive = "IORING_OP_BIND", NO_BIND, .hook = "socket_bind")
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -2,6 +2,7 @@
 /*
  * KNOWN HOLES: each test here fails on some kernel today, for the reason at its head. Nothing is
  * listed in tests/suites: run it by hand, and move a test to the file of its theme when it passes.
+ * SECURITY.md says each of them, under "Limits that a policy's author should know".
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include "live.h"
 
 /*
- * 7.3: CAP_PERFMON is enough to read /proc/PID/environ and maps; the kernel asks no LSM then
+ * "ptrace scope on 7.3": CAP_PERFMON is enough to read /proc/PID/environ and maps; the kernel asks no LSM then
  * but about the capability, of which it does not say what for; nor could it, as SYS_ADMIN stands in
  * for it everywhere. A capability ceiling without PERFMON and SYS_ADMIN closes it.
  */

@@ -31,6 +31,22 @@ bool ring_make(struct ring *r, unsigned int flags)
 	return true;
 }
 
+bool ring_can(unsigned int op)
+{
+	struct {
+		struct io_uring_probe head;
+		struct io_uring_probe_op ops[256];
+	} probe = {0};
+	struct ring r;
+	long err;
+
+	if (!ring_make(&r, 0))
+		return false;
+	err = syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_PROBE, &probe, 256);
+	close(r.fd);
+	return err == 0 && op <= probe.head.last_op && probe.ops[op].flags & IO_URING_OP_SUPPORTED;
+}
+
 int ring_submit(struct ring *r, const struct io_uring_sqe *sqe, bool polled)
 {
 	unsigned int tail = *r->sq_tail, index = tail & *r->sq_mask;

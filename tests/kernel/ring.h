@@ -15,6 +15,8 @@ struct ring {
 
 /* @flags: IORING_SETUP_*. */
 bool ring_make(struct ring *r, unsigned int flags);
+/* Whether io_uring of this kernel says that it has the operation IORING_OP_*. */
+bool ring_can(unsigned int op);
 /* The result of one operation; @polled: the ring has a thread of the kernel for it. */
 int ring_submit(struct ring *r, const struct io_uring_sqe *sqe, bool polled);
 
