@@ -15,36 +15,58 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+/* Who pays for a rule, from the cheapest on; docs/policy.md explains them. */
+enum cost {
+	COST_NONE,
+	COST_USED,
+	COST_PRIVILEGE,
+	COST_MESSAGE,
+	COST_FILE,
+	COST_IO,
+	COST_CALL,
+};
+static const char *const cost_names[] = {
+	[COST_NONE] = "none",
+	[COST_USED] = "when used",
+	[COST_PRIVILEGE] = "privileges",
+	[COST_MESSAGE] = "messages",
+	[COST_FILE] = "file operations",
+	[COST_IO] = "reads and writes",
+	[COST_CALL] = "system calls",
+};
+
 /* What one VK_NEED_* bit asks for. The costs are classes: figures are in bench/. */
 static const struct {
 	uint32_t need;
+	enum cost cost;
 	const char *title;
-	const char *cost;
+	const char *checked;
 } kinds[] = {
-	{VK_NEED_OPEN, "open files", "each open; cached per file"},
-	{VK_NEED_EXEC, "execute programs", "each exec"},
-	{VK_NEED_MODIFY, "create, remove, rename", "each change of a directory"},
-	{VK_NEED_TRUNCATE, "truncate", "each truncate"},
-	{VK_NEED_CHMOD, "change mode and owner", "each chmod and chown"},
-	{VK_NEED_IOCTL, "ioctl", "each ioctl; cached per file"},
-	{VK_NEED_MMAP, "map executable", "each executable mapping"},
-	{VK_NEED_APPEND, "append only", "each read and write of every process"},
-	{VK_NEED_CAPABLE, "capabilities", "each use of a privilege; a bit test"},
-	{VK_NEED_SOCKET, "create sockets", "each socket; a table look-up"},
-	{VK_NEED_NETLINK, "netlink protocols", "each netlink message; a table look-up"},
-	{VK_NEED_INET, "bind and connect", "each bind and connect"},
-	{VK_NEED_UNIX, "unix sockets", "each bind, connect and unconnected send"},
-	{VK_NEED_ACCEPT, "accept connections", "each accept"},
-	{VK_NEED_PTRACE, "ptrace", "only when used"},
-	{VK_NEED_SIGNAL, "signals", "each signal sent"},
-	{VK_NEED_MOUNT, "mounts", "only when used"},
-	{VK_NEED_BPF, "bpf", "only when used"},
-	{VK_NEED_PERF, "perf", "only when used"},
-	{VK_NEED_MODULES, "kernel modules", "only when used"},
-	{VK_NEED_KEYS, "keyrings", "only when used"},
-	{VK_NEED_IO_URING, "io_uring", "only when used"},
-	{VK_NEED_USERNS, "user namespaces", "only when used"},
-	{VK_NEED_XATTRS, "attributes of files", "each change of one, and each ioctl"},
+	{VK_NEED_OPEN, COST_FILE, "open files", "each open; cached per file"},
+	{VK_NEED_EXEC, COST_FILE, "execute programs", "each exec"},
+	{VK_NEED_MODIFY, COST_FILE, "create, remove, rename", "each change of a directory"},
+	{VK_NEED_TRUNCATE, COST_FILE, "truncate", "each truncate"},
+	{VK_NEED_CHMOD, COST_FILE, "change mode and owner", "each chmod and chown"},
+	{VK_NEED_IOCTL, COST_FILE, "ioctl", "each ioctl; cached per file"},
+	{VK_NEED_MMAP, COST_FILE, "map executable", "each executable mapping"},
+	{VK_NEED_APPEND, COST_IO, "append only", "each read and write of every process"},
+	{VK_NEED_CAPABLE, COST_PRIVILEGE, "capabilities", "each use of a privilege; a bit test"},
+	{VK_NEED_SOCKET, COST_USED, "create sockets", "each socket; a table look-up"},
+	{VK_NEED_NETLINK, COST_MESSAGE, "netlink protocols",
+	 "each netlink message; a table look-up"},
+	{VK_NEED_INET, COST_MESSAGE, "bind and connect", "each bind and connect"},
+	{VK_NEED_UNIX, COST_MESSAGE, "unix sockets", "each bind, connect and unconnected send"},
+	{VK_NEED_ACCEPT, COST_MESSAGE, "accept connections", "each accept"},
+	{VK_NEED_PTRACE, COST_USED, "ptrace", "only when used"},
+	{VK_NEED_SIGNAL, COST_MESSAGE, "signals", "each signal sent"},
+	{VK_NEED_MOUNT, COST_USED, "mounts", "only when used"},
+	{VK_NEED_BPF, COST_USED, "bpf", "only when used"},
+	{VK_NEED_PERF, COST_USED, "perf", "only when used"},
+	{VK_NEED_MODULES, COST_USED, "kernel modules", "only when used"},
+	{VK_NEED_KEYS, COST_USED, "keyrings", "only when used"},
+	{VK_NEED_IO_URING, COST_USED, "io_uring", "only when used"},
+	{VK_NEED_USERNS, COST_USED, "user namespaces", "only when used"},
+	{VK_NEED_XATTRS, COST_FILE, "attributes of files", "each change of one, and each ioctl"},
 };
 #define PATH_NEEDS                                                                                 \
 	(VK_NEED_OPEN | VK_NEED_EXEC | VK_NEED_MODIFY | VK_NEED_TRUNCATE | VK_NEED_CHMOD |         \
@@ -67,6 +89,8 @@ struct plan {
 	struct kind_plan base; /* what every instance has, whatever its rules */
 	struct kind_plan names; /* what keeps names true, for all rules about paths */
 	unsigned int by_filter, by_hook; /* rules for system calls */
+	char call_hooks[256]; /* of those by hook */
+	enum cost call_cost; /* the dearest of them */
 	struct vk_entry entry; /* the filter */
 	int coarse; /* a call whose conditions cannot be kept on ia32, or -1 */
 	struct cli_table table; /* of rules or kinds, when there is no array */
@@ -153,13 +177,27 @@ static void plan_names(struct plan *plan)
 	vk_plan_hooks(VK_NEED_CHMOD, &plan->host, on_common_hook, &sink);
 }
 
+static enum cost call_cost(const struct cli_rule *rule)
+{
+	return rule->entry			  ? COST_CALL :
+	       !rule->hook			  ? COST_NONE :
+	       strcmp(rule->hook, "capable") == 0 ? COST_PRIVILEGE :
+						    COST_USED;
+}
+
 static void count_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
 {
 	struct plan *plan = data;
 
 	(void)p;
 	plan->by_filter += rule->call && rule->entry;
-	plan->by_hook += rule->call && rule->hook && !rule->entry;
+	if (rule->call && rule->hook && !rule->entry) {
+		plan->by_hook++;
+		if (!listed(plan->call_hooks, rule->hook))
+			append(plan->call_hooks, sizeof(plan->call_hooks), rule->hook);
+		if (call_cost(rule) > plan->call_cost)
+			plan->call_cost = call_cost(rule);
+	}
 	for (size_t i = 0; i < KINDS; i++)
 		plan->kinds[i].rules += (rule->needs & kinds[i].need) != 0;
 }
@@ -186,19 +224,27 @@ static void verdict(const struct plan *plan, const struct kind_plan *kind, char 
 }
 
 /* What enforces a rule of the section syscalls: it is enforceable wherever anything is. */
-static void call_verdict(const struct cli_rule *rule, char *by, size_t size)
+static void call_verdict(const struct plan *plan, const struct cli_rule *rule, char *by,
+			 size_t size)
 {
-	snprintf(by, size, "%s",
-		 rule->entry && rule->hook ? "lsm, seccomp" :
-		 rule->entry		   ? "seccomp" :
-		 rule->hook		   ? "lsm" :
-					     "(nothing to do)");
+	by[0] = '\0';
+	if (!rule->entry && !rule->hook) {
+		snprintf(by, size, "(nothing to do)");
+	} else if (plan->host.mechanism == VK_MECH_NONE) {
+		snprintf(by, size, "not here");
+	} else {
+		if (rule->hook)
+			append(by, size, vk_mechanism_name(plan->host.mechanism));
+		if (rule->entry)
+			append(by, size, "seccomp");
+	}
 }
 
 static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, void *data)
 {
 	struct plan *plan = data;
 	char by[256] = "", hooks[640] = "";
+	enum cost cost = COST_NONE;
 	bool available = true;
 
 	for (size_t i = 0; i < KINDS; i++) {
@@ -208,19 +254,22 @@ static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, voi
 			continue;
 		if (kind->hooks[0])
 			append(hooks, sizeof(hooks), kind->hooks);
+		cost = kinds[i].cost > cost ? kinds[i].cost : cost;
 		if (available)
 			verdict(plan, kind, by, sizeof(by));
 		available = available && kind->available;
 	}
 	if (rule->call) {
 		available = plan->host.mechanism != VK_MECH_NONE;
-		call_verdict(rule, by, sizeof(by));
+		call_verdict(plan, rule, by, sizeof(by));
+		cost = call_cost(rule);
 		snprintf(hooks, sizeof(hooks), "%s", rule->hook ? rule->hook : "");
 	}
 	if (!plan->array) {
 		cli_cell(&plan->table, "%s:%u:%u", p->file, rule->pos.line, rule->pos.column);
 		cli_cell(&plan->table, "%s", by[0] ? by : "(not needed)");
 		cli_cell(&plan->table, "%s", rule->entry ? "at start" : "yes");
+		cli_cell(&plan->table, "%s", cost_names[cost]);
 		cli_cell(&plan->table, "%s", hooks);
 		cli_cell(&plan->table, "%s: %s", rule->section, rule->text);
 		return;
@@ -235,6 +284,7 @@ static void put_rule(const struct vk_policy *p, const struct cli_rule *rule, voi
 	cli_json_set(o, "section", cli_json_string(rule->section));
 	cli_json_set(o, "enforceable", json_boolean(available));
 	cli_json_set(o, "by", cli_json_string(by));
+	cli_json_set(o, "cost", cli_json_string(cost_names[cost]));
 	cli_json_set(o, "hooks", cli_json_string(hooks));
 	cli_json_set(o, "live", json_boolean(!rule->entry));
 	cli_json_add(plan->array, o);
@@ -263,24 +313,48 @@ static bool whole(const struct plan *plan)
 	       plan->names.available;
 }
 
+#define BY_HOOKS "system calls, by hooks"
+#define BY_FILTER "system calls, by a filter"
+#define FILTER_CHECKED "each system call; calls that are always allowed are cached"
+
 static void put_calls(struct plan *plan)
 {
+	const char *mechanism = vk_mechanism_name(plan->host.mechanism);
+	bool here = plan->host.mechanism != VK_MECH_NONE;
 	struct cli_table *t = &plan->table;
 
 	if (plan->by_hook) {
-		cli_cell(t, "system calls, by hooks");
+		cli_cell(t, BY_HOOKS);
 		cli_cell(t, "%u", plan->by_hook);
-		cli_cell(t, "%s", vk_mechanism_name(plan->host.mechanism));
-		cli_cell(t, "(above)");
+		cli_cell(t, "%s", here ? mechanism : "not here");
+		cli_cell(t, "%s", plan->call_hooks);
 		cli_cell(t, "only when used");
 	}
 	if (plan->entry.n) {
-		cli_cell(t, "system calls, by a filter");
+		cli_cell(t, BY_FILTER);
 		cli_cell(t, "%u", plan->by_filter);
-		cli_cell(t, "seccomp");
+		cli_cell(t, "%s", here ? "seccomp" : "not here");
 		cli_cell(t, "%zu instructions", plan->entry.n);
-		cli_cell(t, "each system call; calls that are always allowed are cached");
+		cli_cell(t, FILTER_CHECKED);
 	}
+}
+
+static void put_call_kind(const struct plan *plan, json_t *list, bool filter)
+{
+	bool here = plan->host.mechanism != VK_MECH_NONE;
+	json_t *k = json_object();
+
+	cli_json_set(k, "what", cli_json_string(filter ? BY_FILTER : BY_HOOKS));
+	cli_json_set(k, "rules", json_integer(filter ? plan->by_filter : plan->by_hook));
+	cli_json_set(k, "enforceable", json_boolean(here));
+	cli_json_set(k, "mechanism",
+		     cli_json_string(filter && here ? "seccomp" :
+						      vk_mechanism_name(plan->host.mechanism)));
+	cli_json_set(k, "hooks", cli_json_string(filter ? "" : plan->call_hooks));
+	cli_json_set(k, "missing", cli_json_string(""));
+	cli_json_set(k, "cost", cli_json_string(cost_names[filter ? COST_CALL : plan->call_cost]));
+	cli_json_set(k, "checked_at", cli_json_string(filter ? FILTER_CHECKED : "only when used"));
+	cli_json_add(list, k);
 }
 
 static void print_text(struct plan *plan, const struct vk_image *image,
@@ -292,7 +366,7 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 	printf("compiled: %s (%s), %u states, %u byte classes, %u network rules\n\n",
 	       cli_size(image->size, size), class_name(image), states(image), image->classes,
 	       image->n_net);
-	cli_table_init(t, rules ? "AT|ENFORCED BY|LIVE|HOOKS|RULE" :
+	cli_table_init(t, rules ? "AT|ENFORCED BY|LIVE|COST|HOOKS|RULE" :
 				  "WHAT|>RULES|ENFORCED BY|HOOKS|CHECKED AT");
 	for (size_t i = 0; rules && i < policies->n; i++)
 		each_policy(policies->layers[i], put_rule, plan);
@@ -306,7 +380,7 @@ static void print_text(struct plan *plan, const struct vk_image *image,
 		cli_cell(t, "%u", kind->rules);
 		cli_cell(t, "%s", by);
 		cli_cell(t, "%s", kind->hooks[0] ? kind->hooks : kind->available ? "(below)" : "-");
-		cli_cell(t, "%s", kinds[i].cost);
+		cli_cell(t, "%s", kinds[i].checked);
 	}
 	if (!rules)
 		put_calls(plan);
@@ -356,9 +430,14 @@ static void print_json(struct plan *plan, const struct vk_image *image,
 		cli_json_set(k, "mechanism", cli_json_string(vk_mechanism_name(kind->mechanism)));
 		cli_json_set(k, "hooks", cli_json_string(kind->hooks));
 		cli_json_set(k, "missing", cli_json_string(kind->missing));
-		cli_json_set(k, "checked_at", cli_json_string(kinds[i].cost));
+		cli_json_set(k, "cost", cli_json_string(cost_names[kinds[i].cost]));
+		cli_json_set(k, "checked_at", cli_json_string(kinds[i].checked));
 		cli_json_add(list, k);
 	}
+	if (plan->by_hook)
+		put_call_kind(plan, list, false);
+	if (plan->entry.n)
+		put_call_kind(plan, list, true);
 	cli_json_set(o, "enforceable", json_boolean(whole(plan)));
 	cli_json_set(o, "mechanism", cli_json_string(vk_mechanism_name(plan->host.mechanism)));
 	cli_json_set(o, "reason", cli_json_string(plan->host.reason));
@@ -441,7 +520,9 @@ const struct cli_command cli_policy_plan = {
 		"they run; or why it cannot be enforced here, and then the status is 1. Nothing\n"
 		"is loaded. A hook that no policy needs is not attached, and costs nothing. Rules\n"
 		"for system calls that no hook sees whole are enforced by a seccomp filter, which is\n"
-		"installed at the start; with --rules, LIVE says what can be changed afterwards.",
+		"installed at the start. With --rules, LIVE says what can be changed afterwards, and\n"
+		"COST who pays: none; when used, which is rare; privileges; messages, connections and\n"
+		"signals; file operations; reads and writes, of every process; all system calls.",
 	.examples = "sudo vkernel policy plan web.yaml\n"
 		    "sudo vkernel policy plan --rules web.yaml",
 	.options = options,

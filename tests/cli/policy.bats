@@ -186,3 +186,60 @@ print(bad["ok"], e["file"], e["line"], e["column"], e["errno"], good["ok"], good
 	has "good.yaml:6:"
 	has "files: deny [write] /etc/**"
 }
+
+@test "plan --rules: mechanism, cost class, and whether it can be changed on what runs" {
+	cat >costs.yaml <<'END'
+vkernel: 1
+name: costs
+files:
+  default: allow
+  rules:
+    - {deny: [write], path: /etc/**}
+network: {default: allow, deny: [{connect: any, to: 10.0.0.0/8}, {socket: packet}]}
+capabilities: [CHOWN]
+processes: {ptrace: own}
+syscalls:
+  deny: [bpf, acct, vserver, ptrace]
+END
+	"$vkernel" policy plan --rules --json costs.yaml >plan.json || true
+	run python3 -c '
+import json
+plan = json.load(open("plan.json"))
+here = plan["mechanism"] != "none"
+for r in plan["rules"]:
+    by = r["by"].replace(plan["mechanism"], "HOOK").replace("seccomp", "FILTER") if here else r["by"]
+    if not here and by == "not here":
+        by = "FILTER" if not r["live"] else "HOOK"
+    print(r["section"], r["text"] if "text" in r else r["rule"], "|", by, "|", r["cost"], "|", r["live"])
+for k in plan["kinds"]:
+    if k["what"].startswith("system calls"):
+        print(k["what"], k["rules"], k["hooks"], "|", k["cost"], "|",
+              k["mechanism"].replace(plan["mechanism"], "HOOK"))
+'
+	echo "$output"
+	has "files default: allow |  | none | True"
+	has "files deny [write] /etc/** | HOOK | file operations | True"
+	has "network deny socket packet | HOOK | when used | True"
+	has "network deny connect any to 10.0.0.0/8 | HOOK | messages | True"
+	has "capabilities at most CHOWN | HOOK | privileges | True"
+	has "processes ptrace: own | HOOK | when used | True"
+	has "syscalls deny with EPERM bpf | HOOK | when used | True"
+	has "syscalls deny with EPERM acct | HOOK | privileges | True"
+	has "syscalls deny with EPERM vserver | (nothing to do) | none | True"
+	has "syscalls deny with EPERM ptrace | FILTER | system calls | False"
+	has "system calls, by hooks 2 bpf, capable | privileges |"
+	has "system calls, by a filter 1  | system calls |"
+	run "$vkernel" policy plan --rules costs.yaml
+	[[ $output =~ AT\ +ENFORCED\ BY\ +LIVE\ +COST\ +HOOKS\ +RULE ]]
+	[[ $output =~ costs.yaml:11:[0-9]+\ +[a-z\ _]+\ +at\ start\ +system\ calls\ .*ptrace ]]
+}
+
+@test "plan: the classes of costs are those that the documentation explains" {
+	for class in none "when used" privileges messages "file operations" "reads and writes" \
+		"system calls"; do
+		grep -qF "| \`$class\` |" "$top/docs/policy.md"
+		grep -qxF ".B $class" "$top/man/vkernel-policy.1"
+		grep -qF "\"$class\"," "$top/src/cli/policy_plan.c"
+	done
+	[ "$(grep -c '^	\[COST_' "$top/src/cli/policy_plan.c")" -eq 7 ]
+}
