@@ -296,12 +296,12 @@ static void enter_cgroup(void *arg)
 	CHECK_EQ(live_open(SECRET, O_RDONLY), 0); /* not before an exec */
 	exec_probe();
 }
-static void join_cgroup(const char *procs)
+static void join_cgroup(const char *procs, int want)
 {
 	struct live_member m = live_fork(enter_cgroup, (char *)(uintptr_t)procs);
 
 	live_go(&m);
-	CHECK_EQ(WEXITSTATUS(live_wait(&m)), EACCES);
+	CHECK_EQ(WEXITSTATUS(live_wait(&m)), want);
 }
 LIVE_TEST(join_by_cgroup)
 {
@@ -312,10 +312,26 @@ LIVE_TEST(join_by_cgroup)
 	mkdir(CGROUP, 0755);
 	mkdir(CGROUP "/child", 0755);
 	live_ok(vk_instance_join_cgroup(live.eng, live.id, CGROUP, &e), &e);
-	join_cgroup(CGROUP "/cgroup.procs");
-	join_cgroup(CGROUP "/child/cgroup.procs");
+	join_cgroup(CGROUP "/cgroup.procs", EACCES);
+	join_cgroup(CGROUP "/child/cgroup.procs", EACCES);
 	CHECK_NE(vk_instance_join_cgroup(live.eng, live.id, "/tmp/k", &e), 0);
 	CHECK_EQ(rmdir(CGROUP "/child"), 0);
+	CHECK_EQ(rmdir(CGROUP), 0);
+}
+/* The instance keeps its place, as after a crash of an engine; it is nobody's any more. */
+LIVE_TEST(a_cgroup_made_again_at_its_path_is_no_place)
+{
+	struct vk_error e = {0};
+
+	live_policy(DENIED);
+	live_file(SECRET, "x");
+	mkdir(CGROUP, 0755);
+	live_ok(vk_instance_join_cgroup(live.eng, live.id, CGROUP, &e), &e);
+	join_cgroup(CGROUP "/cgroup.procs", EACCES);
+	for (int i = 0; i < 3; i++) {
+		ASSERT(rmdir(CGROUP) == 0 && mkdir(CGROUP, 0755) == 0);
+		join_cgroup(CGROUP "/cgroup.procs", 0);
+	}
 	CHECK_EQ(rmdir(CGROUP), 0);
 }
 
@@ -342,7 +358,7 @@ LIVE_TEST(join_by_a_deep_cgroup)
 	path[len - 2] = '\0';
 	live_ok(vk_instance_join_cgroup(live.eng, live.id, path, &e), &e);
 	snprintf(procs, sizeof(procs), "%s/d/d/cgroup.procs", path);
-	join_cgroup(procs);
+	join_cgroup(procs, EACCES);
 	strcpy(path + len - 2, "/d/d");
 	for (int level = 2; level <= VK_PLACE_LEVELS + 2; level++) {
 		CHECK_EQ(rmdir(path), 0);
@@ -364,12 +380,20 @@ static void enter_namespace(void *arg)
 	CHECK_EQ(live_open(SECRET, O_RDONLY), 0);
 	exec_probe();
 }
-LIVE_TEST(join_by_mount_namespace)
+static void join_namespace(int fd)
 {
-	struct live_member holder, m;
+	struct live_member m = live_fork(enter_namespace, &fd);
+
+	live_go(&m);
+	CHECK_EQ(WEXITSTATUS(live_wait(&m)), EACCES);
+}
+/* A process in a mount namespace that is a place of the test's instance; opens it as *@ret_fd. */
+static struct live_member hold_place(int *ret_fd)
+{
+	struct live_member holder;
 	struct vk_error e = {0};
 	char byte, path[64];
-	int p[2], fd;
+	int p[2];
 
 	live_policy(DENIED);
 	live_file(SECRET, "x");
@@ -379,15 +403,62 @@ LIVE_TEST(join_by_mount_namespace)
 	ASSERT(read(p[0], &byte, 1) == 1);
 	live_ok(vk_instance_join_mntns(live.eng, live.id, holder.pid, &e), &e);
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", holder.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	m = live_fork(enter_namespace, &fd);
-	live_go(&m);
-	CHECK_EQ(WEXITSTATUS(live_wait(&m)), EACCES);
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT(*ret_fd >= 0);
+	return holder;
+}
+static void end_holder(const struct live_member *holder, int fd)
+{
+	kill(holder->pid, SIGKILL);
+	waitpid(holder->pid, NULL, 0);
+	close(fd);
+}
+LIVE_TEST(join_by_mount_namespace)
+{
+	int fd;
+	struct live_member holder = hold_place(&fd);
+
+	join_namespace(fd);
 	/* Elsewhere nobody joins. */
 	CHECK_EQ(live_open(SECRET, O_RDONLY), 0);
-	kill(holder.pid, SIGKILL);
-	waitpid(holder.pid, NULL, 0);
-	close(fd);
+	end_holder(&holder, fd);
+}
+
+#define NO_SUCH_NAMESPACE 201
+
+/* Executes a program in the first of many new mount namespaces that has the wanted number. */
+static void enter_stranger(void *arg)
+{
+	const struct stat *wanted = arg;
+	struct stat st;
+	int kept;
+
+	for (int i = 0; i < 500; i++) {
+		ASSERT(unshare(CLONE_NEWNS) == 0);
+		/* Each is kept, so that the next one gets another number. */
+		kept = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+		ASSERT(kept >= 0 && fstat(kept, &st) == 0);
+		if (st.st_ino == wanted->st_ino)
+			exec_probe();
+	}
+	_exit(NO_SUCH_NAMESPACE);
+}
+/*
+ * The number that user space knows a namespace by is given to another one when it is gone. The
+ * instance has its place still, as after a crash of an engine, and a stranger does not join.
+ */
+LIVE_TEST(a_mount_namespace_with_the_number_of_one_gone_is_no_place)
+{
+	int fd;
+	struct live_member holder = hold_place(&fd), stranger;
+	struct stat st;
+
+	join_namespace(fd);
+	ASSERT(fstat(fd, &st) == 0);
+	end_holder(&holder, fd);
+	stranger = live_fork(enter_stranger, &st);
+	live_go(&stranger);
+	CHECK_EQ(WEXITSTATUS(live_wait(&stranger)), 0);
 }
 
 /* ---- reports ---- */
