@@ -120,12 +120,19 @@ layer" ]
 	nothing_left
 }
 
-@test "podman: run, exec and rm with the wrapper" {
-	"${podman[@]}" --runtime vkernel run -d --name web "${by_annotation[@]}" sleep 1000 3>&-
+@test "podman: run, exec, a health check and rm with the wrapper" {
+	"${podman[@]}" --runtime vkernel run -d --name web --health-cmd 'cat /secret' \
+		--health-interval disable "${by_annotation[@]}" sleep 1000 3>&-
 	run "${podman[@]}" --runtime vkernel exec web sh -c 'cat /secret; cat /other'
 	has 0 "can't open '/secret': Permission denied" other
 	run vkernel ps --quiet --container web
 	has 0 "$("${podman[@]}" inspect -f '{{.Id}}' web)"
+	# A check of its health is a member, too.
+	vkernel events >/dev/null
+	run "${podman[@]}" --runtime vkernel healthcheck run web
+	has 1 unhealthy
+	run vkernel events --json --container web
+	has 0 '"path":"/secret"'
 	"${podman[@]}" --runtime vkernel rm -f -t 0 web
 	nothing_left
 }
