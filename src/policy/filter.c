@@ -36,6 +36,14 @@ static bool left_to_hook(const struct vk_sys_section *s, const struct vk_sys_rul
 	return rule->by_hook && !s->strict && s->def.act == VK_SYS_ALLOW;
 }
 
+/* Whether a call is many in one, told apart by its first argument; only ia32 has them. */
+static bool is_mux(int call)
+{
+	const char *name = vk_syscalls[call].name;
+
+	return !strcmp(name, "ipc") || !strcmp(name, "socketcall");
+}
+
 /* Adds the arguments of @ask that @rule speaks of; see muxed() of explain_syscalls.c. */
 static int cubes_of(const struct vk_sys_rule *rule, const struct ask *ask, struct vk_parts *ret)
 {
@@ -59,21 +67,33 @@ static int cubes_of(const struct vk_sys_rule *rule, const struct ask *ask, struc
 	return vk_parts_add(ret, allowed, &cube);
 }
 
-/* Moves what the rules of one kind speak of from @rest to @to. */
+static int take_rule(const struct vk_sys_rule *rule, const struct ask *ask, struct vk_parts *rest,
+		     struct vk_parts *to)
+{
+	_cleanup_parts_ struct vk_parts cubes = {.max = rest->max};
+	int r = cubes_of(rule, ask, &cubes);
+
+	for (size_t k = 0; k < cubes.n && r == 0; k++)
+		r = vk_parts_take(rest, &cubes.part[k].cube, rule->verdict, to);
+	return r;
+}
+
+/*
+ * Moves what the rules of one kind speak of from @rest to @to. Profiles of engines have hundreds of
+ * rules, each for one call, and all are asked about each call: most are about another one.
+ */
 static int take_rules(const struct vk_sys_section *s, const struct ask *ask, enum vk_sys_act act,
 		      struct vk_parts *rest, struct vk_parts *to)
 {
+	bool any = ask->abi == VK_ABI_IA32 && ask->call >= 0 && is_mux(ask->call);
 	int r = 0;
 
 	for (size_t i = 0; i < s->n_rules && r == 0; i++) {
-		_cleanup_parts_ struct vk_parts cubes = {.max = rest->max};
 		const struct vk_sys_rule *rule = &s->rules[i];
 
-		if (rule->verdict.act != act || left_to_hook(s, rule))
-			continue;
-		r = cubes_of(rule, ask, &cubes);
-		for (size_t k = 0; k < cubes.n && r == 0; k++)
-			r = vk_parts_take(rest, &cubes.part[k].cube, rule->verdict, to);
+		if (rule->verdict.act == act && (any || rule->call == ask->call) &&
+		    !left_to_hook(s, rule))
+			r = take_rule(rule, ask, rest, to);
 	}
 	return r;
 }
@@ -433,10 +453,8 @@ static int make_rules(struct vk_filter *f, const struct vk_components *comps, st
 			const struct ask ask = {(enum vk_abi)abi, (int)i, 0};
 			int mux;
 
-			if (k >= 2 && (!strcmp(vk_syscalls[i].name, "ipc") ||
-				       !strcmp(vk_syscalls[i].name, "socketcall")))
+			if (k >= 2 && is_mux((int)i))
 				continue;
-
 			if (vk_syscalls[i].nr[abi] < 0 &&
 			    (abi != VK_ABI_IA32 || vk_syscall_mux((int)i, &mux) < 0))
 				continue;
