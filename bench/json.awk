@@ -40,6 +40,8 @@ function set(part, name, item) {
 	}
 	text[part, name] = item
 }
+# Calls of our programs in one operation of a task in no instance.
+$1 == "calls" { set("calls", $2, quoted($3)) }
 $1 == "programs" {
 	add("programs", $2, "\"runs\": " quoted($3))
 	add("programs", $2, "\"instructions\": " quoted($4))
@@ -60,6 +62,7 @@ END {
 	printf "{\n  \"kernel\": \"%s\",\n  \"unit\": \"guest instructions\",\n", kernel
 	print_flat("about", ",")
 	print_part("micro", ",")
+	print_flat("calls", ",")
 	print_flat("scale", ",")
 	print_part("macro", ",")
 	print_part("split", ",")

@@ -43,8 +43,8 @@ END {
 	for (i = 1; i <= scales; i++)
 		printf "%-42s%14d\n", scale[i], figure[i]
 	if (macros)
-		printf "\nLinux %s: instructions of the container per unit of work\n%-18s%14s%22s%22s%s\n", \
-			kernel, "", "plain runc", "seccomp + AppArmor", "vkernel", \
+		printf "\nLinux %s: instructions of the container per unit of work\n%-18s%14s%22s%22s%22s%s\n", \
+			kernel, "", "plain runc", "seccomp + AppArmor", "taken over", "vkernel", \
 			"   runs of its programs, instructions in them"
 	for (i = 1; i <= macros; i++) {
 		plain = macro_value[macro[i], "plain"]
@@ -53,7 +53,7 @@ END {
 			print ""
 			continue
 		}
-		n = split("docker vkernel", both, " ")
+		n = split("docker takeover vkernel", both, " ")
 		for (j = 1; j <= n; j++) {
 			c = both[j]
 			if (!((macro[i], c) in macro_value)) {
@@ -68,11 +68,11 @@ END {
 		print ""
 	}
 	if (splits)
-		printf "\nLinux %s: instructions of the whole machine per unit of work: programs, kernel\n%-18s%28s%28s%28s\n", \
-			kernel, "", "plain runc", "seccomp + AppArmor", "vkernel"
+		printf "\nLinux %s: instructions of the whole machine per unit of work: programs, kernel\n%-18s%28s%28s%28s%28s\n", \
+			kernel, "", "plain runc", "seccomp + AppArmor", "taken over", "vkernel"
 	for (i = 1; i <= splits; i++) {
 		printf "%-18s", split_row[i]
-		n = split("plain docker vkernel", all, " ")
+		n = split("plain docker takeover vkernel", all, " ")
 		for (j = 1; j <= n; j++)
 			if ((split_row[i], all[j]) in user)
 				printf "%14d%14d", user[split_row[i], all[j]], kernel_side[split_row[i], all[j]]
@@ -84,6 +84,6 @@ END {
 		printf "\nLinux %s: what is to be reached\n", kernel
 	for (i = 1; i <= targets; i++) {
 		split(target[i], field, "\t")
-		printf "%-48s%8s  %-38s%s\n", field[2], field[3], field[4], field[5]
+		printf "%-56s%8s  %-38s%s\n", field[2], field[3], field[4], field[5]
 	}
 }
