@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Servers as Debian packages them, in containers under the policies that are shipped for them: they
-# start, serve and stop, and nothing that they do is denied.
+# start, serve and stop, and nothing that they do is denied. Run by hand: see TESTING.md.
 
 setup_file() {
 	load lib.bash

@@ -111,12 +111,7 @@ config_of() { # container
 # dockerd makes for it.
 docker_profile() { # file
 	make_root /tmp/root
-	mkdir -p /var/lib/docker
-	mount -t tmpfs storage /var/lib/docker
-	vkernel setup docker
-	dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 \
-		--exec-opt native.cgroupdriver=cgroupfs >/tmp/dockerd 2>&1 3>&- &
-	wait_for 300 docker version
+	start_docker
 	tar -C /tmp/root -c . | docker import - box
 	docker run -d --name plain --network none box sleep 1000
 	jq .linux.seccomp "$(config_of plain)" >"$1"

@@ -15,8 +15,7 @@ setup_file() {
 }
 
 teardown_file() {
-	docker ps -q | xargs -r docker kill
-	kill "$(cat /run/docker.pid)" || true
+	stop_docker
 	rm -f $policy
 	vkernel rm keep
 }

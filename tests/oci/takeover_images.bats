@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Servers as Debian packages them, under the profiles that dockerd makes, taken over: they start,
 # serve and stop under vkernel alone, and nothing that they do is denied. Takes minutes, so it is run
-# by hand: tests/guest/run --kernel 6.1 --rootfs engines -- bats --tap tests/oci/takeover_images.bats
+# by hand: see TESTING.md.
 
 profile=/tmp/docker-seccomp.json
 
@@ -10,7 +10,7 @@ setup_file() {
 	load lib.bash
 	begin_servers
 	docker_profile $profile
-	kill "$(cat /run/docker.pid)"
+	stop_docker
 	printf 'policy = container-default\ntakeover = true\n' >/etc/vkernel/runtime.conf
 }
 
