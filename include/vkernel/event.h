@@ -107,8 +107,8 @@ enum vk_path_kind {
  *             the inode (0: none yet) and @file.mode, its type and permissions, with
  *             VK_NEED(inode), else 0; path_mknod, path_mkdir: @file.mode that it will have;
  *             @file.flags: file_open: O_* of open(2), sb_mount: MS_*, sb_umount: MNT_*,
- *             path_rename: RENAME_*, mmap_file: MAP_*, file_ioctl, file_fcntl: the command; @file.prot: mmap_file and
- *             file_mprotect: PROT_*; @file.value: argument of file_ioctl and file_fcntl
+ *             path_rename: RENAME_*, mmap_file: MAP_*, file_ioctl, file_fcntl: the command;
+ *             @file.prot: mmap_file and file_mprotect: PROT_*; @file.value: argument of file_ioctl and file_fcntl
  * @net:       socket hooks; bind, connect, sendmsg: @net.port in host byte order and @addr
  *             (IPv4 in the first four bytes); port and address are 0 for other families.
  *             socket_listen: @net.value: the backlog; socket_sendmsg: the number of bytes

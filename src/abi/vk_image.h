@@ -12,8 +12,8 @@
  * The automaton. A state is an "entry", a u16; its row starts at rows + entry * VK_ROW_UNIT and
  * is image.stride bytes long (a multiple of VK_ROW_UNIT). Column 0 of a row is the index of the
  * state's verdict in image.verdicts, and flags (VK_ROW_*) that say that walking on is needless;
- * column c (1..image.classes) is the entry that follows on a byte of class c. image.class_of[byte] is the class times two, that is, the byte offset of the
- * column, so that one step is
+ * column c (1..image.classes) is the entry that follows on a byte of class c. image.class_of[byte]
+ * is the class times two, that is, the byte offset of the column, so that one step is
  *
  *	entry = *(u16 *)(rows + entry * VK_ROW_UNIT + class_of[byte])
  *

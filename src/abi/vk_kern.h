@@ -40,8 +40,8 @@ enum vk_instance_flag {
  *              number never used before, so caches keyed by it need no flush. 0: no rules
  *              loaded: every checked operation of its members is denied
  * @mntns:      unique id of the mount namespace whose mounts name its files; 0 until its first
- *              program runs. Written once, or by a start until then. That of its parent, if it has one: the parent's
- *              rules bind its members too, and must mean the same files
+ *              program runs. Written once, or by a start until then. That of its parent, if it has
+ *              one: the parent's rules bind its members too, and must mean the same files
  * @flags:      VK_I_*
  * @parent:     id of the instance it was made in, whose rules its image includes; 0: none
  * @denied:     operations denied
@@ -347,7 +347,8 @@ enum vk_name_class {
  * @suppressed: reports of the same cause left out since the last one
  * @arg:        by @op: CAPABLE: capability; SOCKET: family, type, protocol; BIND, CONNECT, ACCEPT:
  *              family, protocol, port; PTRACE, SIGNAL: target tgid, mode or signal; BPF: command;
- *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind; KEY: permission; MOUNT: flags;
+ *              PROGRAM: hook, id of the program, id of its instance; MODULE: kind;
+ *              KEY: permission; MOUNT: flags;
  *              CREDENTIALS: effective uid, the one on record, effective capabilities;
  *              XATTR: up to 24 bytes of the attribute's name, all zero: flags
  * @addr:       BIND, CONNECT, ACCEPT: the address, network byte order; KEY, MODULE, IO_URING: zero

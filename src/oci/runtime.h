@@ -48,7 +48,8 @@ struct request {
 /* @argv is of the process, and lives as long. */
 int request_parse(struct request *q, int argc, char **argv, struct vk_error *e);
 
-/* /etc/vkernel/runtime.conf: "runtime = PATH", "policy = NAME", "takeover = true". Fills what @q leaves open. */
+/* /etc/vkernel/runtime.conf: "runtime = PATH", "policy = NAME", "takeover = true". Fills what
+ * @q leaves open. */
 int request_configure(struct request *q, struct vk_error *e);
 
 #endif

@@ -25,7 +25,8 @@ bool start_here(const struct request *q, const char *path, const char *text, siz
 void start_not(const struct started *s);
 
 /* Executes the runtime's delete, and removes the instance of a container that was started so when
- * it succeeds, unless there are processes in it still. Returns only if the container was not started so. */
+ * it succeeds, unless there are processes in it still. Returns only if the container was not started
+ * so. */
 void delete_and_remove(const struct request *q, const char *runtime);
 
 #endif
