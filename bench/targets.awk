@@ -3,6 +3,7 @@
 # Prints lines of five fields, tabs between them: "target", what, the limit, what was measured, and
 # "met", "missed by N" or "not measured".
 BEGIN {
+	varied = "it varies by more: no verdict"
 	# Policies that tell no files of the benchmark's directories apart, and those that do.
 	alike = "container nginx"
 	apart = "files layers8"
@@ -13,7 +14,7 @@ BEGIN {
 	hooks["signal"] = hooks["mmap-exec"] = hooks["pipe"] = 1
 	# Of what runs several, how many is counted ("calls" lines): a socket's own name, as any, is
 	# watched (d_instantiate), beside the check; overlayfs opens the file underneath, too. Not
-	# looked at is what takes the kernel itself more or less by chance: mmap by 25, making files,
+	# looked at is what takes the kernel itself more or less by chance: mmap by 60, making files,
 	# connections of TCP, fork and cold files by hundreds.
 }
 $1 == "calls" && $3 >= 0.5 { hooks[$2] = $3 }
@@ -91,9 +92,21 @@ function counted(row,   call) {
 	call = known("open-close", "outside") ? over("open-close", "outside") : 200
 	return inside[row] + runs[row] * call
 }
+# A quarter of what an engine's profiles add; no verdict within what such a row @varies by.
+function docker_target(row, what, cost, varies,   plain, dock, of) {
+	plain = macro[row, "plain"]
+	dock = macro[row, "docker"] - plain
+	# What varies by a percent tells nothing of less.
+	if (dock < plain / 100)
+		return target(what, "25 %", "they add less than 1 %", "no verdict")
+	of = 100 * cost / dock
+	target(what, "25 %", sprintf("%.1f %% of %+d", of, dock), \
+		cost < dock / 4 + varies && cost > dock / 4 - varies ? varied : \
+		verdict(of - 25, sprintf("%.1f %%", of - 25)))
+}
 # The figures of nginx repeat to a tenth of a percent; the others vary by more than their limits, so
 # what is counted decides.
-function macro_targets(row, limit,   plain, cost, text, dock, what, of) {
+function macro_targets(row, limit,   plain, cost, text) {
 	plain = macro[row, "plain"]
 	if (!plain || !(row in runs)) {
 		target(row ", over plain runc", limit " %", "-", "not measured")
@@ -107,38 +120,22 @@ function macro_targets(row, limit,   plain, cost, text, dock, what, of) {
 	}
 	target(row ", over plain runc", limit " %", text, \
 		verdict(100 * cost / plain - limit, sprintf("%.2f %%", 100 * cost / plain - limit)))
-	if (!((row, "docker") in macro))
-		return
-	dock = macro[row, "docker"] - plain
-	what = row ", of what seccomp + AppArmor add"
-	# What varies by a percent tells nothing of less.
-	if (dock < plain / 100)
-		return target(what, "25 %", "they add less than 1 %", "no verdict")
-	of = 100 * cost / dock
-	target(what, "25 %", sprintf("%.1f %% of %+d", of, dock), \
-		verdict(of - 25, sprintf("%.1f %%", of - 25)))
+	if ((row, "docker") in macro)
+		docker_target(row, row ", of what seccomp + AppArmor add", cost, 0)
 }
 # The same under the profiles of an engine that vkernel takes over. The filter that stays runs in no
 # program of ours, so all is as measured; where servers vary by more than decides, that is no verdict.
-function takeover_targets(row, limit,   plain, cost, dock, what, of, varies, tells) {
+function takeover_targets(row, limit,   plain, cost, what, varies) {
 	plain = macro[row, "plain"]
 	what = row ", taken over: over plain runc"
 	if (!plain || !((row, "takeover") in macro) || !((row, "docker") in macro))
 		return target(what, limit " %", "-", "not measured")
 	cost = macro[row, "takeover"] - plain
 	varies = row ~ /^(redis|postgres)/ ? plain / 100 : 0
-	tells = "it varies by more: no verdict"
 	target(what, limit " %", sprintf("%+.2f %% measured", 100 * cost / plain), \
-		varies && cost < varies ? tells : \
+		varies && cost < varies ? varied : \
 		verdict(100 * cost / plain - limit, sprintf("%.2f %%", 100 * cost / plain - limit)))
-	dock = macro[row, "docker"] - plain
-	what = row ", taken over: of what seccomp + AppArmor add"
-	if (dock < plain / 100)
-		return target(what, "25 %", "they add less than 1 %", "no verdict")
-	of = 100 * cost / dock
-	target(what, "25 %", sprintf("%.1f %% of %+d", of, dock), \
-		cost < dock / 4 + varies && cost > dock / 4 - varies ? tells : \
-		verdict(of - 25, sprintf("%.1f %%", of - 25)))
+	docker_target(row, row ", taken over: of what seccomp + AppArmor add", cost, varies)
 }
 # Policy programs that only allow, over the same member without any.
 function program_targets(   first, each) {
