@@ -38,7 +38,7 @@ meaning_kept() { # before
 }
 
 meanings() {
-	bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_meanings | jq length
+	entries vk_meanings
 }
 
 @test "what policies mean is kept for the next container, until one of their files changes" {
@@ -180,10 +180,6 @@ END
 	nothing_left
 }
 
-places() {
-	bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_places | jq length
-}
-
 # Real containers: those with even numbers in the foreground, which takes hooks, the others
 # detached, which takes none; every fourth under runc, which is dearer than crun.
 real() { # number
@@ -230,14 +226,14 @@ all_denied() { # count
 	}
 	for ((i = 1; i < count; i += 2)); do wait "${pids[i]}"; done
 	[[ $(vkernel ps --quiet | wc -l) == $((count + 1)) ]]
-	[[ $(places) == $((2 * count)) ]]
+	[[ $(entries vk_places) == $((2 * count)) ]]
 	end_many "$count"
 	for ((i = 0; i < count; i++)); do
 		wait "${pids[i]}" || ((i % 2 == 0 && $? == 137))
 	done
 	nothing_left
-	[[ $(places) == 0 ]]
-	[[ $(bpftool -j map dump pinned /sys/fs/bpf/vkernel/maps/vk_starts | jq length) == 0 ]]
+	[[ $(entries vk_places) == 0 ]]
+	[[ $(entries vk_starts) == 0 ]]
 	[[ -z $(runc list -q) && -z $(crun list -q) ]]
 	# Nor processes of ours: one cleans up for all, and ends.
 	[[ $(pgrep -c vkernel-trim) -le 1 ]]

@@ -41,6 +41,11 @@ has() { # status text...
 	done
 }
 
+# How many a map of ours has.
+entries() { # map
+	bpftool -j map dump pinned "/sys/fs/bpf/vkernel/maps/$1" | jq length
+}
+
 # No instance but the one that keeps the programs loaded, and no record of a container.
 nothing_left() {
 	run vkernel ps --quiet

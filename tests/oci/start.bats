@@ -31,10 +31,6 @@ known() {
 	jq -e '.hooks == null' $bundles/known/config.json
 }
 
-entries() { # map
-	bpftool -j map dump pinned "/sys/fs/bpf/vkernel/maps/$1" | jq length
-}
-
 no_traces() {
 	[[ $(entries vk_places) == 0 && $(entries vk_starts) == 0 ]]
 }
