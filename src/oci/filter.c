@@ -77,6 +77,7 @@ int oci_filter(const struct oci_layers *l, const char *profile, uint64_t *ret_ha
 	       struct vk_error *e)
 {
 	_cleanup_filter_ struct vk_filter own = {.coarse = -1}, both = {.coarse = -1};
+	const struct vk_filter *f = profile ? &both : &own;
 	vk_cleanup(vk_imported_free) struct vk_imported json = {0};
 	struct oci_layers all = *l;
 	int r = vk_filter_make((const struct vk_policy *const *)l->layers, l->n, &own, e);
@@ -87,14 +88,14 @@ int oci_filter(const struct oci_layers *l, const char *profile, uint64_t *ret_ha
 		return r;
 	if (profile)
 		r = add_engine(&all, profile, e);
-	if (r == 0)
+	if (r == 0 && profile)
 		r = vk_filter_make((const struct vk_policy *const *)all.layers, all.n, &both, e);
 	if (all.n > l->n)
 		vk_policy_free(all.layers[l->n]);
 	if (r == 0)
-		r = check_names(&both, e);
+		r = check_names(f, e);
 	if (r == 0)
-		r = vk_filter_json(&both, &json, e);
+		r = vk_filter_json(f, &json, e);
 	if (r == 0)
 		*ret = vk_take_ptr(json.yaml);
 	return r;

@@ -13,7 +13,7 @@ int vk_parts_add(struct vk_parts *to, struct vk_sys_verdict v, const struct vk_c
 	if (to->n == VK_PARTS_MAX)
 		return -E2BIG;
 	if (to->n == to->room) {
-		size_t room = to->room ? 2 * to->room : 8;
+		size_t room = to->room ? 2 * to->room : 4; /* most have one or two */
 		struct vk_part *part = reallocarray(to->part, room, sizeof(*part));
 
 		if (!part)

@@ -23,6 +23,58 @@ static bool same(struct vk_sys_verdict a, struct vk_sys_verdict b)
 	return a.act == b.act && (a.act != VK_SYS_DENY || a.err == b.err);
 }
 
+/**
+ * struct index - the rules of a section by what they are about, each kind in the document's order
+ * @begin: by call + 1, where its rules begin in @rule; 0: calls without a name. One more: the end
+ * @rule:  numbers of rules
+ */
+struct index {
+	uint32_t *begin;
+	uint32_t *rule;
+};
+
+/**
+ * struct source - all that is said
+ * @index: of each component
+ * @mux:   what is said of socketcall and ipc on ia32, where it was asked for: each call that is
+ *         reached through them needs it
+ */
+struct source {
+	struct vk_components comps;
+	struct index index[VK_MAX_COMPONENTS];
+	struct vk_parts mux[2];
+};
+
+static void source_free(struct source *src)
+{
+	for (size_t i = 0; i < src->comps.n; i++) {
+		free(src->index[i].begin);
+		free(src->index[i].rule);
+	}
+	vk_parts_free(&src->mux[0]);
+	vk_parts_free(&src->mux[1]);
+}
+
+/*
+ * Profiles of engines have hundreds of rules, each for one call, and all are asked about each call:
+ * who looked at all of them would take a hundred times as long.
+ */
+static int fill_index(struct index *x, const struct vk_sys_section *s)
+{
+	x->begin = calloc(vk_n_syscalls + 2, sizeof(*x->begin));
+	x->rule = calloc(s->n_rules + 1, sizeof(*x->rule));
+	if (!x->begin || !x->rule)
+		return -ENOMEM;
+	/* How many, then where each kind ends, which becomes where it begins. */
+	for (size_t i = 0; i < s->n_rules; i++)
+		x->begin[s->rules[i].call + 1]++;
+	for (size_t call = 1; call < vk_n_syscalls + 2; call++)
+		x->begin[call] += x->begin[call - 1];
+	for (size_t i = s->n_rules; i-- > 0;)
+		x->rule[--x->begin[s->rules[i].call + 1]] = (uint32_t)i;
+	return 0;
+}
+
 /* A call on an ABI, whose arguments are being divided. */
 struct ask {
 	enum vk_abi abi;
@@ -78,57 +130,56 @@ static int take_rule(const struct vk_sys_rule *rule, const struct ask *ask, stru
 	return r;
 }
 
-/*
- * Moves what the rules of one kind speak of from @rest to @to. Profiles of engines have hundreds of
- * rules, each for one call, and all are asked about each call: most are about another one.
- */
-static int take_rules(const struct vk_sys_section *s, const struct ask *ask, enum vk_sys_act act,
-		      struct vk_parts *rest, struct vk_parts *to)
+/* Moves what the rules of one kind speak of from @rest to @to. */
+static int take_rules(const struct vk_sys_section *s, const struct index *x, const struct ask *ask,
+		      enum vk_sys_act act, struct vk_parts *rest, struct vk_parts *to)
 {
 	bool any = ask->abi == VK_ABI_IA32 && ask->call >= 0 && is_mux(ask->call);
+	size_t i = any ? 0 : x->begin[ask->call + 1];
+	size_t end = any ? s->n_rules : x->begin[ask->call + 2];
 	int r = 0;
 
-	for (size_t i = 0; i < s->n_rules && r == 0; i++) {
-		const struct vk_sys_rule *rule = &s->rules[i];
+	for (; i < end && r == 0; i++) {
+		const struct vk_sys_rule *rule = &s->rules[any ? i : x->rule[i]];
 
-		if (rule->verdict.act == act && (any || rule->call == ask->call) &&
-		    !left_to_hook(s, rule))
+		if (rule->verdict.act == act && !left_to_hook(s, rule))
 			r = take_rule(rule, ask, rest, to);
 	}
 	return r;
 }
 
-static bool is_named(const struct vk_sys_section *s, const struct ask *ask)
+static bool is_named(const struct vk_sys_section *s, const struct index *x, const struct ask *ask)
 {
 	if (ask->call >= 0)
 		return true;
-	for (size_t i = 0; i < s->n_rules; i++)
-		if (s->rules[i].call < 0 && s->rules[i].nr == ask->nr)
+	for (size_t i = x->begin[0]; i < x->begin[1]; i++)
+		if (s->rules[x->rule[i]].nr == ask->nr)
 			return true;
 	return false;
 }
 
 /* What one policy says about all arguments of a call. */
-static int divide(const struct vk_sys_section *s, const struct ask *ask, struct vk_parts *to)
+static int divide(const struct vk_sys_section *s, const struct index *x, const struct ask *ask,
+		  struct vk_parts *to)
 {
 	_cleanup_parts_ struct vk_parts rest = {.max = to->max}, granted = {.max = to->max};
-	struct vk_sys_verdict def = is_named(s, ask) ? s->def : s->unknown;
+	struct vk_sys_verdict def = is_named(s, x, ask) ? s->def : s->unknown;
 	int r;
 
 	if (!(s->abis >> ask->abi & 1))
 		return vk_parts_add(to, s->other, &everything);
 	r = vk_parts_add(&rest, def, &everything);
 	if (r == 0)
-		r = take_rules(s, ask, VK_SYS_KILL, &rest, to);
+		r = take_rules(s, x, ask, VK_SYS_KILL, &rest, to);
 	if (r == 0)
-		r = take_rules(s, ask, VK_SYS_DENY, &rest, to);
+		r = take_rules(s, x, ask, VK_SYS_DENY, &rest, to);
 	if (r == 0 && def.act >= VK_SYS_DENY)
-		r = take_rules(s, ask, VK_SYS_ALLOW, &rest, &granted);
+		r = take_rules(s, x, ask, VK_SYS_ALLOW, &rest, &granted);
 	/* What is still there follows the default. */
 	for (size_t i = 0; i < rest.n && r == 0; i++)
 		r = vk_parts_add(def.act >= VK_SYS_DENY ? to : &granted, def, &rest.part[i].cube);
 	if (r == 0)
-		r = take_rules(s, ask, VK_SYS_AUDIT, &granted, to);
+		r = take_rules(s, x, ask, VK_SYS_AUDIT, &granted, to);
 	for (size_t i = 0; i < granted.n && r == 0; i++)
 		r = vk_parts_add(to, allowed, &granted.part[i].cube);
 	return r;
@@ -171,9 +222,9 @@ static void soften(struct vk_parts *p)
 			p->part[i].verdict = (struct vk_sys_verdict){VK_SYS_AUDIT, 0};
 }
 
-static int divide_all(const struct vk_components *comps, const struct ask *ask,
-		      struct vk_parts *ret)
+static int divide_all(const struct source *src, const struct ask *ask, struct vk_parts *ret)
 {
+	const struct vk_components *comps = &src->comps;
 	int r;
 
 	/* Where registers have 64 bits and arguments 32, libseccomp looks at 32. */
@@ -184,7 +235,7 @@ static int divide_all(const struct vk_components *comps, const struct ask *ask,
 
 		if (!comps->c[i].policy->sys.set)
 			continue;
-		r = divide(&comps->c[i].policy->sys, ask, &one);
+		r = divide(&comps->c[i].policy->sys, &src->index[i], ask, &one);
 		if (comps->c[i].mode == VK_MODE_AUDIT)
 			soften(&one);
 		join(&one);
@@ -364,20 +415,29 @@ static void settle_muxed(struct vk_filter *f, const struct ask *ask, struct vk_p
 	p->part[0] = (struct vk_part){stricter(all, through), everything};
 }
 
-static int add_call(struct vk_filter *f, const struct vk_components *comps, const struct ask *ask)
+/* What is said of @call on ia32, where it is a multiplexer. */
+static int divide_mux(struct source *src, int call, const struct vk_parts **ret)
+{
+	const struct ask ask = {VK_ABI_IA32, call, 0};
+	struct vk_parts *p = &src->mux[!strcmp(vk_syscalls[call].name, "ipc")];
+
+	*ret = p;
+	return p->n ? 0 : divide_all(src, &ask, p);
+}
+
+static int add_call(struct vk_filter *f, struct source *src, const struct ask *ask)
 {
 	_cleanup_parts_ struct vk_parts p = {0};
-	int mux = -1, nr = -1, r = divide_all(comps, ask, &p);
+	int mux = -1, nr = -1, r = divide_all(src, ask, &p);
 
 	if (r == 0 && ask->abi == VK_ABI_IA32 && ask->call >= 0)
 		nr = vk_syscall_mux(ask->call, &mux);
 	if (nr >= 0) {
-		_cleanup_parts_ struct vk_parts through = {0};
-		const struct ask how = {VK_ABI_IA32, mux, 0};
+		const struct vk_parts *through;
 
-		r = divide_all(comps, &how, &through);
+		r = divide_mux(src, mux, &through);
 		if (r == 0)
-			settle_muxed(f, ask, &p, &through, nr);
+			settle_muxed(f, ask, &p, through, nr);
 	}
 	return r < 0 ? r : add_parts(f, ask, &p);
 }
@@ -385,8 +445,9 @@ static int add_call(struct vk_filter *f, const struct vk_components *comps, cons
 /* ---- the filter as a whole ---- */
 
 /* What becomes of numbers that nothing speaks of, and of ABIs. */
-static int make_defaults(struct vk_filter *f, const struct vk_components *comps)
+static int make_defaults(struct vk_filter *f, const struct source *src)
 {
+	const struct vk_components *comps = &src->comps;
 	struct vk_sys_verdict def[VK_ABIS];
 	int r = 0;
 
@@ -397,7 +458,7 @@ static int make_defaults(struct vk_filter *f, const struct vk_components *comps)
 		const struct ask ask = {(enum vk_abi)abi, -1, UINT32_MAX};
 		bool closed = false;
 
-		r = divide_all(comps, &ask, &p);
+		r = divide_all(src, &ask, &p);
 		if (r < 0)
 			break;
 		def[abi] = p.part[0].verdict;
@@ -418,8 +479,9 @@ static int make_defaults(struct vk_filter *f, const struct vk_components *comps)
 }
 
 /* Calls without a name that some rule gives by number, in order, without repetition. */
-static int add_numbers(struct vk_filter *f, const struct vk_components *comps, enum vk_abi abi)
+static int add_numbers(struct vk_filter *f, struct source *src, enum vk_abi abi)
 {
+	const struct vk_components *comps = &src->comps;
 	uint64_t seen[16] = {0};
 	int r = 0;
 
@@ -434,12 +496,12 @@ static int add_numbers(struct vk_filter *f, const struct vk_components *comps, e
 		const struct ask ask = {abi, -1, nr};
 
 		if (seen[nr / 64] >> nr % 64 & 1)
-			r = add_call(f, comps, &ask);
+			r = add_call(f, src, &ask);
 	}
 	return r;
 }
 
-static int make_rules(struct vk_filter *f, const struct vk_components *comps, struct vk_error *e)
+static int make_rules(struct vk_filter *f, struct source *src, struct vk_error *e)
 {
 	int r = 0;
 
@@ -458,14 +520,14 @@ static int make_rules(struct vk_filter *f, const struct vk_components *comps, st
 			if (vk_syscalls[i].nr[abi] < 0 &&
 			    (abi != VK_ABI_IA32 || vk_syscall_mux((int)i, &mux) < 0))
 				continue;
-			r = add_call(f, comps, &ask);
+			r = add_call(f, src, &ask);
 			if (r == -E2BIG)
 				return vk_error_set(e, E2BIG,
 						    "the conditions on %s are too many together",
 						    vk_syscalls[i].name);
 		}
 		if (r == 0)
-			r = add_numbers(f, comps, (enum vk_abi)abi);
+			r = add_numbers(f, src, (enum vk_abi)abi);
 	}
 	return r;
 }
@@ -495,14 +557,17 @@ int vk_filter_make(const struct vk_policy *const *layers, size_t n, struct vk_fi
 		   struct vk_error *e)
 {
 	_cleanup_filter_ struct vk_filter f = {.coarse = -1};
-	struct vk_components comps;
-	int r = vk_components_fill(layers, n, &comps, e);
+	vk_cleanup(source_free) struct source src = {0};
+	int r = vk_components_fill(layers, n, &src.comps, e);
 
 	if (r < 0)
 		return r;
-	r = make_defaults(&f, &comps);
-	if (r == 0 && !all_say_nothing(&comps))
-		r = make_rules(&f, &comps, e);
+	for (size_t i = 0; i < src.comps.n && r == 0; i++)
+		r = fill_index(&src.index[i], &src.comps.c[i].policy->sys);
+	if (r == 0)
+		r = make_defaults(&f, &src);
+	if (r == 0 && !all_say_nothing(&src.comps))
+		r = make_rules(&f, &src, e);
 	if (r == -E2BIG)
 		return vk_error_set(e, E2BIG, "the conditions on a system call are too many");
 	if (r < 0)

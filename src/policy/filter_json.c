@@ -72,6 +72,28 @@ static bool said_by(const struct vk_filter_rule *a, const struct vk_filter_rule 
 	return rest.n == 0;
 }
 
+static bool same_rule(const struct vk_filter_rule *a, const struct vk_filter_rule *b)
+{
+	if (a->verdict.act != b->verdict.act || a->verdict.err != b->verdict.err ||
+	    a->n_args != b->n_args)
+		return false;
+	for (uint8_t i = 0; i < a->n_args; i++)
+		if (a->args[i].arg != b->args[i].arg || a->args[i].op != b->args[i].op ||
+		    a->args[i].mask != b->args[i].mask || a->args[i].value != b->args[i].value)
+			return false;
+	return true;
+}
+
+/* As nearly all of them are. */
+static bool same_words(const struct vk_filter_rule *a, size_t n, const struct vk_filter_rule *b,
+		       size_t k)
+{
+	for (size_t i = 0; i < n && n == k; i++)
+		if (!same_rule(&a[i], &b[i]))
+			return false;
+	return n == k;
+}
+
 /* Whether two lists say the same of arguments of 32 bits, with no word about others. */
 static bool same_lists(const struct vk_filter_rule *a, size_t n, const struct vk_filter_rule *b,
 		       size_t k)
@@ -80,6 +102,8 @@ static bool same_lists(const struct vk_filter_rule *a, size_t n, const struct vk
 		for (uint8_t arg = 0; arg < a[i].n_args; arg++)
 			if ((a[i].args[arg].value | a[i].args[arg].mask) > UINT32_MAX)
 				return false;
+	if (same_words(a, n, b, k))
+		return true;
 	for (size_t i = 0; i < n; i++)
 		if (!said_by(&a[i], b, k))
 			return false;
@@ -89,20 +113,28 @@ static bool same_lists(const struct vk_filter_rule *a, size_t n, const struct vk
 	return true;
 }
 
-/* The rules of one call on one ABI; they are side by side. */
-static size_t rules_of(const struct vk_filter *f, enum vk_abi abi, int call,
-		       const struct vk_filter_rule **ret)
-{
-	size_t n = 0;
+/* The rules of one call on one ABI. */
+struct list {
+	const struct vk_filter_rule *rules;
+	size_t n;
+};
 
-	*ret = NULL;
-	for (size_t i = 0; i < f->n_rules; i++) {
-		if (f->rules[i].abi != abi || f->rules[i].call != call)
+/* By call, then by ABI; NULL: no memory. Such rules are side by side in the filter. */
+static struct list *lists_of(const struct vk_filter *f)
+{
+	struct list *lists = calloc(vk_n_syscalls * VK_ABIS, sizeof(*lists));
+
+	for (size_t i = 0; lists && i < f->n_rules; i++) {
+		const struct vk_filter_rule *rule = &f->rules[i];
+		struct list *l;
+
+		if (rule->call < 0)
 			continue;
-		if (n++ == 0)
-			*ret = &f->rules[i];
+		l = &lists[rule->call * VK_ABIS + (int)rule->abi];
+		if (l->n++ == 0)
+			l->rules = rule;
 	}
-	return n;
+	return lists;
 }
 
 static bool on_abi(const struct vk_filter *f, enum vk_abi abi, int call)
@@ -113,40 +145,37 @@ static bool on_abi(const struct vk_filter *f, enum vk_abi abi, int call)
 				      (abi == VK_ABI_IA32 && vk_syscall_mux(call, &mux) >= 0));
 }
 
-/* Whether all ABIs that have the call say the same of it: then *ret_abi is one of them. */
-static bool agree(const struct vk_filter *f, int call, enum vk_abi *ret_abi)
+/* Whether all ABIs that have the call say the same of it: then *ret is what one of them says. */
+static bool agree(const struct vk_filter *f, int call, const struct list lists[VK_ABIS],
+		  struct list *ret)
 {
-	const struct vk_filter_rule *first = NULL, *rules;
 	bool found = false;
-	size_t n = 0;
 
 	for (int abi = 0; abi < VK_ABIS; abi++) {
-		size_t k;
+		const struct list *l = &lists[abi];
 
 		if (!on_abi(f, (enum vk_abi)abi, call))
 			continue;
-		k = rules_of(f, (enum vk_abi)abi, call, &rules);
 		if (!found) {
 			found = true;
-			first = rules;
-			n = k;
-			*ret_abi = (enum vk_abi)abi;
+			*ret = *l;
 			continue;
 		}
-		if (!same_lists(first, n, rules, k))
+		if (!same_lists(ret->rules, ret->n, l->rules, l->n))
 			return false;
 	}
 	return found;
 }
 
 /* The strictest of what the ABIs say, for some arguments or others. */
-static struct vk_sys_verdict strictest(const struct vk_filter *f, int call)
+static struct vk_sys_verdict strictest(const struct vk_filter *f, int call,
+				       const struct list lists[VK_ABIS])
 {
 	struct vk_sys_verdict v = {VK_SYS_ALLOW, 0};
 
 	for (int abi = 0; abi < VK_ABIS; abi++) {
-		const struct vk_filter_rule *rules;
-		size_t n = rules_of(f, (enum vk_abi)abi, call, &rules);
+		const struct vk_filter_rule *rules = lists[abi].rules;
+		size_t n = lists[abi].n;
 		/* Without a rule for all arguments, some follow the default. */
 		bool all = n && rules[0].n_args == 0;
 
@@ -205,16 +234,14 @@ static bool too_large(const struct vk_filter_rule *rules, size_t n)
 	return false;
 }
 
-static void put_call(FILE *f, const struct vk_filter *filter, int call, bool *first)
+static void put_call(FILE *f, const struct vk_filter *filter, int call,
+		     const struct list lists[VK_ABIS], bool *first)
 {
-	const struct vk_filter_rule *rules = NULL;
 	const char *name = vk_syscalls[call].name;
-	enum vk_abi abi = VK_ABI_X86_64;
-	bool same = agree(filter, call, &abi);
-	size_t n = same ? rules_of(filter, abi, call, &rules) : 0;
+	struct list l = {0};
 
-	if (!same || too_large(rules, n)) {
-		struct vk_sys_verdict v = strictest(filter, call);
+	if (!agree(filter, call, lists, &l) || too_large(l.rules, l.n)) {
+		struct vk_sys_verdict v = strictest(filter, call, lists);
 
 		if (v.act == filter->def.act && v.err == filter->def.err)
 			return;
@@ -223,9 +250,9 @@ static void put_call(FILE *f, const struct vk_filter *filter, int call, bool *fi
 		*first = false;
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		put_head(f, *first ? "\n    " : ",\n    ", name, rules[i].verdict);
-		put_args(f, &rules[i]);
+	for (size_t i = 0; i < l.n; i++) {
+		put_head(f, *first ? "\n    " : ",\n    ", name, l.rules[i].verdict);
+		put_args(f, &l.rules[i]);
 		*first = false;
 	}
 }
@@ -233,10 +260,13 @@ static void put_call(FILE *f, const struct vk_filter *filter, int call, bool *fi
 int vk_filter_json(const struct vk_filter *filter, struct vk_imported *ret, struct vk_error *e)
 {
 	static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
+	_cleanup_free_ struct list *lists = lists_of(filter);
 	bool first = true;
 	size_t size;
 	FILE *f;
 
+	if (!lists)
+		return vk_error_set(e, ENOMEM, "out of memory");
 	/* Runtimes kill what comes in by other ways, and know no other word for it. */
 	if (filter->abis != VK_ABIS_ALL && filter->other.act != VK_SYS_KILL &&
 	    vk_import_lose(ret, false, "other-abis: such calls end the thread") < 0)
@@ -265,7 +295,7 @@ int vk_filter_json(const struct vk_filter *filter, struct vk_imported *ret, stru
 	fputs("],\n  \"syscalls\": [", f);
 	first = true;
 	for (size_t i = 0; i < vk_n_syscalls; i++)
-		put_call(f, filter, (int)i, &first);
+		put_call(f, filter, (int)i, &lists[i * VK_ABIS], &first);
 	fputs("\n  ]\n}\n", f);
 	return fclose(f) == 0 ? 0 : vk_error_set(e, ENOMEM, "out of memory");
 }

@@ -110,36 +110,57 @@ int vk_syscall_group_next(const char **at)
 	return vk_syscall_find(name);
 }
 
+/* By name; the number is what says which it is. */
+static const struct muxed {
+	const char *name;
+	const char *mux;
+	int nr;
+} muxed[] = {
+	{"accept", "socketcall", 5},
+	{"accept4", "socketcall", 18},
+	{"bind", "socketcall", 2},
+	{"connect", "socketcall", 3},
+	{"getpeername", "socketcall", 7},
+	{"getsockname", "socketcall", 6},
+	{"getsockopt", "socketcall", 15},
+	{"listen", "socketcall", 4},
+	{"msgctl", "ipc", 14},
+	{"msgget", "ipc", 13},
+	{"msgrcv", "ipc", 12},
+	{"msgsnd", "ipc", 11},
+	{"recvfrom", "socketcall", 12},
+	{"recvmmsg", "socketcall", 19},
+	{"recvmsg", "socketcall", 17},
+	{"semctl", "ipc", 3},
+	{"semget", "ipc", 2},
+	{"semop", "ipc", 1},
+	{"semtimedop", "ipc", 4},
+	{"sendmmsg", "socketcall", 20},
+	{"sendmsg", "socketcall", 16},
+	{"sendto", "socketcall", 11},
+	{"setsockopt", "socketcall", 14},
+	{"shmat", "ipc", 21},
+	{"shmctl", "ipc", 24},
+	{"shmdt", "ipc", 22},
+	{"shmget", "ipc", 23},
+	{"shutdown", "socketcall", 13},
+	{"socket", "socketcall", 1},
+	{"socketpair", "socketcall", 8},
+};
+
+static int by_muxed_name(const void *key, const void *row)
+{
+	return strcmp(key, ((const struct muxed *)row)->name);
+}
+
 int vk_syscall_mux(int call, int *ret_mux)
 {
-	/* In the order of the numbers, from 1 on; "" where there is no call of that name. */
-	static const char *const socketcall[] = {
-		"socket",      "bind",	      "connect",    "listen",	  "accept",
-		"getsockname", "getpeername", "socketpair", "",		  "",
-		"sendto",      "recvfrom",    "shutdown",   "setsockopt", "getsockopt",
-		"sendmsg",     "recvmsg",     "accept4",    "recvmmsg",	  "sendmmsg",
-	};
-	static const struct {
-		const char *name;
-		int nr;
-	} ipc[] = {
-		{"semop", 1},	{"semget", 2},	{"semctl", 3},	{"semtimedop", 4},
-		{"msgsnd", 11}, {"msgrcv", 12}, {"msgget", 13}, {"msgctl", 14},
-		{"shmat", 21},	{"shmdt", 22},	{"shmget", 23}, {"shmctl", 24},
-	};
-	const char *name = vk_syscalls[call].name;
+	const struct muxed *m =
+		bsearch(vk_syscalls[call].name, muxed, sizeof(muxed) / sizeof(muxed[0]),
+			sizeof(muxed[0]), by_muxed_name);
 
-	for (size_t i = 0; i < sizeof(socketcall) / sizeof(socketcall[0]); i++) {
-		if (strcmp(socketcall[i], name) == 0) {
-			*ret_mux = vk_syscall_find("socketcall");
-			return (int)i + 1;
-		}
-	}
-	for (size_t i = 0; i < sizeof(ipc) / sizeof(ipc[0]); i++) {
-		if (strcmp(ipc[i].name, name) == 0) {
-			*ret_mux = vk_syscall_find("ipc");
-			return ipc[i].nr;
-		}
-	}
-	return -1;
+	if (!m)
+		return -1;
+	*ret_mux = vk_syscall_find(m->mux);
+	return m->nr;
 }
