@@ -58,17 +58,14 @@ static __always_inline bool vk_row_has(const u8 *img, u64 mask, u64 entry, u64 f
 }
 
 /*
- * Feeds '/' and the inline name of @d, up to its NUL, or VK_INLINE bytes. Most names part from
- * what rules speak of with their first bytes; the state tells, and the rest is not looked at.
+ * Feeds the inline name of @d, up to its NUL, or VK_INLINE bytes. Most names part from what rules
+ * speak of with their first bytes; the state tells, and the rest is not looked at.
  */
 static __always_inline u32 vk_feed_component(const u8 *img, u64 mask, u64 entry, struct dentry *d,
 					     u64 off)
 {
 	const u64 *words = (const void *)d + off;
 
-	entry = vk_step(img, mask, entry, '/');
-	if (vk_row_has(img, mask, entry, VK_ROW_SETTLED))
-		return entry;
 #pragma unroll
 	for (int w = 0; w < VK_INLINE / 8; w++) {
 		u64 v = words[w];
@@ -252,15 +249,20 @@ static __always_inline u64 vk_rights_open(u64 rights)
 	return rights;
 }
 
-/* What the directory cache holds of a name. */
+/* Of a directory's name and the slash behind it, which is what all names below go on from. */
+static __always_inline u32 vk_name_below(struct vk_call *c, u32 name)
+{
+	return VK_NAME(VK_NAME_CLASS(name), vk_step(c->img, c->mask, VK_NAME_ENTRY(name), '/'));
+}
+
+/* What the directory cache holds of a name and its slash. */
 static __always_inline u64 vk_dir_data(struct vk_call *c, u64 data)
 {
-	u32 below = vk_step(c->img, c->mask, VK_NAME_ENTRY(data), '/');
 	u64 rights;
 
-	if (!vk_row_has(c->img, c->mask, below, VK_ROW_SETTLED))
+	if (!vk_row_has(c->img, c->mask, VK_NAME_ENTRY(data), VK_ROW_SETTLED))
 		return data;
-	rights = vk_name_rights(c, VK_NAME(VK_NAME_CLASS((u32)data), below));
+	rights = vk_name_rights(c, (u32)data);
 	if (rights >> 32)
 		return data;
 	return data | VK_DIR_ALIKE | vk_rights_open(rights) << VK_DIR_RIGHTS;
@@ -277,6 +279,7 @@ static __always_inline void vk_root_name(struct vk_call *c, struct vfsmount *mnt
 	data = vk_slow_name(c, root, mnt);
 	if (VK_NAME_CLASS(data) != VK_NAME_KNOWN)
 		return;
+	data = vk_name_below(c, (u32)data);
 	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
 	if (s && s->kind == VK_WALK_MOUNT)
 		data |= VK_DIR_ANCHORED;
@@ -286,6 +289,8 @@ static __always_inline void vk_root_name(struct vk_call *c, struct vfsmount *mnt
 /*
  * The fast walk: an anchored mount, short names where they count, no move under way. The name of
  * the mount's root is an entry of the directory cache like any other, so it is as fresh as those.
+ * As of that, what is returned is the state behind the slash: a directory below which no name is
+ * told from others is known before any of these is looked at.
  */
 static __always_inline u32 vk_dir_walk(struct vk_call *c, struct dentry *dir, struct vfsmount *mnt)
 {
@@ -327,7 +332,7 @@ below:
 		d = chain[n];
 		if (!vk_name_is_inline(d, off))
 			return VK_NAME_SLOW;
-		entry = vk_feed_component(img, mask, entry, d, off);
+		entry = vk_step(img, mask, vk_feed_component(img, mask, entry, d, off), '/');
 	}
 	if (begun != vk_read_once(vk_move_begin))
 		return VK_NAME_SLOW;
@@ -335,8 +340,8 @@ below:
 }
 
 /*
- * The state of a directory's name, without the fast walk: only vk_open_near tries that, as it is
- * most of what the verifier has to go through.
+ * The state of a directory's name and its slash, without the fast walk: only vk_open_near tries
+ * that, as it is most of what the verifier has to go through.
  */
 static __noinline u32 vk_dir_name(struct vk_call *c, struct dentry *dir, struct vfsmount *mnt)
 {
@@ -347,9 +352,21 @@ static __noinline u32 vk_dir_name(struct vk_call *c, struct dentry *dir, struct 
 	if (vk_slot_get(slot, dir, mnt, stamp, &data))
 		return data;
 	data = vk_slow_name(c, dir, mnt);
-	if (VK_NAME_CLASS(data) == VK_NAME_KNOWN || VK_NAME_CLASS(data) == VK_NAME_FOREIGN)
-		vk_slot_put(slot, dir, mnt, stamp, vk_dir_data(c, (u32)data));
+	if (VK_NAME_CLASS(data) != VK_NAME_KNOWN && VK_NAME_CLASS(data) != VK_NAME_FOREIGN)
+		return data;
+	data = vk_name_below(c, (u32)data);
+	vk_slot_put(slot, dir, mnt, stamp, vk_dir_data(c, data));
 	return data;
+}
+
+/* The name of @dentry in the directory whose name with its slash is @dir. */
+static __noinline u32 vk_name_in(struct vk_call *c, u32 dir, struct dentry *dentry)
+{
+	u64 entry = VK_NAME_ENTRY(dir);
+
+	if (!vk_row_has(c->img, c->mask, entry, VK_ROW_SETTLED))
+		entry = vk_feed_component(c->img, c->mask, entry, dentry, vk_inline_off);
+	return VK_NAME(VK_NAME_CLASS(dir), entry);
 }
 
 /*
@@ -368,8 +385,7 @@ static __noinline u32 vk_name(struct vk_call *c, struct dentry *dentry, struct v
 	dir = vk_dir_name(c, parent, mnt);
 	if (VK_NAME_CLASS(dir) != VK_NAME_KNOWN && VK_NAME_CLASS(dir) != VK_NAME_FOREIGN)
 		return dir;
-	dir = VK_NAME(VK_NAME_CLASS(dir), vk_feed_component(c->img, c->mask, VK_NAME_ENTRY(dir),
-							    dentry, vk_inline_off));
+	dir = vk_name_in(c, dir, dentry);
 	if (begun != vk_read_once(vk_move_begin))
 		return vk_slow_name(c, dentry, mnt);
 	return dir;

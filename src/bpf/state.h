@@ -238,7 +238,7 @@ struct {
 struct vk_instance vk_instances[VK_INSTANCES];
 struct vk_member_slot vk_member_slots[VK_MEMBER_SLOTS];
 struct vk_name_slot vk_file_slots[VK_FILE_SLOTS]; /* data: allow | audit << 32 */
-struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS]; /* data: VK_DIR_*, entry | class << 16 */
+struct vk_name_slot vk_dir_slots[VK_DIR_SLOTS]; /* data: VK_DIR_*, name with its slash */
 __u64 vk_dentry_gen[VK_DENTRY_BUCKETS];
 __u64 vk_key_base; /* address of vk_instances as a number; written by vk_member_miss */
 
