@@ -16,7 +16,7 @@ all: deps-build $(BUILD)/build.ninja ## build everything (the default)
 $(BUILD)/build.ninja: | deps-build
 	meson setup $(MESON_FLAGS) $(BUILD)
 
-deps-build deps-guest deps-lint deps-bench: deps-%:
+deps-build deps-guest deps-native deps-lint deps-bench: deps-%:
 	@scripts/deps $*
 
 demo: all deps-guest ## the guided tour, in a guest if this kernel cannot enforce
@@ -25,7 +25,7 @@ demo: all deps-guest ## the guided tour, in a guest if this kernel cannot enforc
 test: deps-guest ## all tests: native, and in guests with three kernels
 	scripts/test --make
 
-test-native: all deps-lint ## the tests that need no particular kernel
+test-native: all deps-native deps-lint ## the tests that need no particular kernel
 	scripts/test native
 
 test-guest: all deps-guest ## the tests in guests; K=6.1|6.12|7.3 for one kernel
@@ -59,4 +59,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all demo test test-native test-guest bench bench-check lint install guest clean help
-.PHONY: deps-build deps-guest deps-lint deps-bench
+.PHONY: deps-build deps-guest deps-native deps-lint deps-bench
