@@ -383,6 +383,17 @@ static void check_member(const struct attack *a, volatile int *result)
 		a->check();
 }
 
+/*
+ * What a plain container may do does not depend on how our programs are attached, as none of them
+ * is asked: on 6.1 and 6.12 the boots in mode lsm show it, and those in mode fmod need not again.
+ */
+static bool plain_is_known(void)
+{
+	const char *mode = getenv("VKERNEL_TEST_MODE");
+
+	return mode && strcmp(mode, "fmod") == 0;
+}
+
 static bool is_hook(const char *name)
 {
 	for (size_t i = 0; i < vk_n_hooks; i++)
@@ -401,7 +412,9 @@ void attack_run(const struct attack *a)
 	CHECK(is_hook(a->hook));
 	if (lacks)
 		SKIP("%s", lacks);
-	check_plain(a, PRIVILEGED, result);
-	check_plain(a, DEFAULT, result);
+	if (!plain_is_known()) {
+		check_plain(a, PRIVILEGED, result);
+		check_plain(a, DEFAULT, result);
+	}
 	check_member(a, result);
 }
