@@ -21,10 +21,10 @@
 #define VK_BPF_ASK_H
 
 /* Copies the name in scratch, of class @class, to @path, which has @room bytes. */
-static __always_inline bool vk_copy_path(struct vk_call *c, u32 class, char *path, u64 room,
-					 u32 *ret_kind, u32 *ret_len)
+static __always_inline bool vk_copy_scratch(struct vk_call *c, u32 class, char *path, u64 room,
+					    u32 *ret_kind, u32 *ret_len)
 {
-	struct vk_scratch *s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
+	struct vk_scratch *s = vk_scratch_of(c->task);
 	u64 len;
 
 	if (class == VK_NAME_LOST || !s || s->off > VK_PATH)
@@ -45,6 +45,16 @@ static __always_inline bool vk_copy_path(struct vk_call *c, u32 class, char *pat
 	if (len == 0)
 		return true;
 	return bpf_probe_read_kernel(path, len, &s->buf[s->off & (VK_PATH - 1)]) == 0;
+}
+
+/* The same, and gives scratch back. */
+static __always_inline bool vk_copy_path(struct vk_call *c, u32 class, char *path, u64 room,
+					 u32 *ret_kind, u32 *ret_len)
+{
+	bool copied = vk_copy_scratch(c, class, path, room, ret_kind, ret_len);
+
+	vk_scratch_give_back(c->task);
+	return copied;
 }
 
 /* The event of the task that holds one path. */

@@ -148,7 +148,7 @@ static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32
 	((u64 *)e->addr)[0] = d->addr[0];
 	((u64 *)e->addr)[1] = d->addr[1];
 	if (d->class == VK_NAME_KNOWN || d->class == VK_NAME_FOREIGN) {
-		s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
+		s = vk_scratch_of(task);
 		if (s && s->off <= VK_PATH) {
 			len = VK_PATH - s->off;
 			if (len > VK_EVENT_PATH - 1)
@@ -228,6 +228,7 @@ static __noinline int vk_report_path(struct vk_call *c, u64 rights, struct dentr
 	d.addr[0] = 0;
 	d.class = vk_build_name(c, dentry, mnt);
 	vk_emit(c, &d, suppressed);
+	vk_scratch_give_back(c->task);
 	return vk_return(d.err);
 }
 

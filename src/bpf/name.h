@@ -274,14 +274,15 @@ static __always_inline void vk_root_name(struct vk_call *c, struct vfsmount *mnt
 	struct dentry *root = mnt->mnt_root;
 	u64 hash = vk_dentry_hash(vk_key(root)), view = vk_view(c->rule), data;
 	u64 stamp = vk_stamp(view, c->names, hash);
-	struct vk_scratch *s;
+	u32 class = vk_build_name(c, root, mnt);
+	struct vk_scratch *s = vk_scratch_of(c->task);
+	bool anchored = s && s->kind == VK_WALK_MOUNT;
 
-	data = vk_slow_name(c, root, mnt);
+	data = vk_scratch_name(c, class);
 	if (VK_NAME_CLASS(data) != VK_NAME_KNOWN)
 		return;
 	data = vk_name_below(c, (u32)data);
-	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, 0);
-	if (s && s->kind == VK_WALK_MOUNT)
+	if (anchored)
 		data |= VK_DIR_ANCHORED;
 	vk_slot_put(vk_dir_slot(hash, view), root, mnt, stamp, vk_dir_data(c, data));
 }

@@ -293,16 +293,13 @@ static __always_inline int vk_check_inet(struct vk_call *c, struct sock *sk, con
 	return vk_judge_inet(c, &e);
 }
 
-/* Feeds a kernel string to the automaton from its start: abstract socket names. */
+/* Feeds a kernel string to the automaton from its start: abstract socket names. Leaves it in scratch. */
 static __noinline u32 vk_abstract_name(struct vk_call *c, const void *name, u32 len)
 {
-	struct vk_scratch *s =
-		bpf_task_storage_get(&vk_scratch, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct vk_scratch *s = vk_scratch_take(c->task);
 
-	if (!s) {
-		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);
+	if (!s)
 		return VK_NAME(VK_NAME_LOST, 0);
-	}
 	s->off = VK_PATH;
 	if (!vk_prepend(s, (u64)name, len))
 		return VK_NAME(VK_NAME_LOST, 0);
@@ -317,18 +314,22 @@ static __noinline u32 vk_abstract_name(struct vk_call *c, const void *name, u32 
 	return vk_feed_scratch(c, VK_NAME_KNOWN);
 }
 
+/* Gives scratch back. */
 static __always_inline int vk_judge_abstract(struct vk_call *c, u32 op, u32 want, u32 name)
 {
 	u64 rights = vk_name_rights(c, name);
 	u32 missing = want & ~(u32)rights, audit = want & (u32)(rights >> 32);
 	struct vk_detail d = {.op = op, .rights = want};
+	int r = 0; /* allow, unless a right is missing */
 
-	if (!missing && !audit)
-		return 0; /* allow */
-	d.err = missing ? EACCES : 0;
-	d.missing = missing ? missing : audit;
-	d.class = VK_NAME_CLASS(name);
-	return vk_report(c, &d);
+	if (missing || audit) {
+		d.err = missing ? EACCES : 0;
+		d.missing = missing ? missing : audit;
+		d.class = VK_NAME_CLASS(name);
+		r = vk_report(c, &d);
+	}
+	vk_scratch_give_back(c->task);
+	return r;
 }
 
 SEC("lsm/socket_bind")

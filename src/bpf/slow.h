@@ -2,7 +2,7 @@
 /*
  * slow.h - the name of anything, as a string: any depth, any length up to VK_PATH, any mount.
  *
- * A name is built from its end in the task's scratch buffer and then fed to the automaton. The
+ * A name is built from its end in a scratch buffer and then fed to the automaton. The
  * first VK_NAME_ANON test leaves what is in no tree. Then, for the mount the file is seen on:
  *
  *  1. It has an anchor, or one can be taken: it is a mount of the instance's own mount namespace,
@@ -21,6 +21,8 @@
  */
 #ifndef VK_BPF_SLOW_H
 #define VK_BPF_SLOW_H
+
+#include "scratch.h"
 
 #define VK_SLOW_STEPS 4096 /* components and mounts of one walk */
 #define VK_SLOW_TRIES 16
@@ -348,7 +350,7 @@ __attribute__((noinline)) int vk_anchor_all(u64 mntns)
 	toured = bpf_map_lookup_elem(&vk_anchors, &key);
 	if (toured && toured->event == event)
 		return 0;
-	s = bpf_task_storage_get(&vk_scratch, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	s = vk_scratch_take(task);
 	if (!s)
 		return 0;
 	s->ns = mntns;
@@ -404,6 +406,7 @@ static __always_inline void vk_build_once(struct vk_scratch *s)
 	}
 	if (a && !vk_prepend(s, (u64)a->path, a->len))
 		s->fail = VK_FAIL_LONG;
+	vk_scratch_give_back(task);
 	s->class = class;
 }
 
@@ -426,7 +429,7 @@ __attribute__((noinline)) int vk_slow_build(u32 unused)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct vk_scratch *s, *ctx;
 
-	s = bpf_task_storage_get(&vk_scratch, task, NULL, 0);
+	s = vk_scratch_of(task);
 	if (!s)
 		return VK_NAME_LOST;
 	s->fail = VK_FAIL_RACE;
@@ -481,7 +484,7 @@ __attribute__((noinline)) int vk_slow_feed(u64 rule)
 	struct vk_feed f = {};
 
 	c.task = bpf_get_current_task_btf();
-	f.s = bpf_task_storage_get(&vk_scratch, c.task, NULL, 0);
+	f.s = vk_scratch_of(c.task);
 	if (!f.s || !vk_load_image(&c))
 		return 0x10000;
 	f.img = c.img;
@@ -490,16 +493,6 @@ __attribute__((noinline)) int vk_slow_feed(u64 rule)
 	f.pos = f.s->off;
 	bpf_loop(VK_PATH / 8 + 1, vk_feed_step, &f, 0);
 	return f.entry & 0xffff;
-}
-
-static __always_inline struct vk_scratch *vk_scratch_get(struct vk_call *c)
-{
-	struct vk_scratch *s;
-
-	s = bpf_task_storage_get(&vk_scratch, c->task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!s)
-		__sync_fetch_and_add(&vk_fail[VK_FAIL_SCRATCH], 1);
-	return s;
 }
 
 /*
@@ -531,13 +524,13 @@ static __always_inline u32 vk_build_scratch(struct vk_call *c, struct vk_scratch
 }
 
 /*
- * Leaves the name in the task's scratch buffer and returns its class; VK_NAME_LOST when there is
- * none, which denies.
+ * Leaves the name in scratch, which the caller gives back, and returns its class; VK_NAME_LOST when
+ * there is none, which denies.
  */
 static __always_inline u32 vk_build_name(struct vk_call *c, struct dentry *dentry,
 					 struct vfsmount *mnt)
 {
-	struct vk_scratch *s = vk_scratch_get(c);
+	struct vk_scratch *s = vk_scratch_take(c->task);
 
 	if (!s)
 		return VK_NAME_LOST;
@@ -560,7 +553,7 @@ static __always_inline u32 vk_build_mapped(struct vk_call *c, struct file *file)
 
 	if (!bpf_core_field_exists(backing->user_path) || !vk_mount_is_private(file->f_path.mnt))
 		return vk_build_name(c, file->f_path.dentry, file->f_path.mnt);
-	s = vk_scratch_get(c);
+	s = vk_scratch_take(c->task);
 	if (!s)
 		return VK_NAME_LOST;
 	s->mount = (u64)file;
@@ -574,7 +567,7 @@ static __always_inline u32 vk_build_mapped(struct vk_call *c, struct file *file)
 /* The same for the place where @mnt is mounted, as opposed to what it shows. */
 static __always_inline u32 vk_build_mountpoint(struct vk_call *c, struct vfsmount *mnt)
 {
-	struct vk_scratch *s = vk_scratch_get(c);
+	struct vk_scratch *s = vk_scratch_take(c->task);
 	u64 m;
 
 	if (!s)
@@ -594,12 +587,15 @@ static __always_inline u32 vk_feed_scratch(struct vk_call *c, u32 class)
 	return entry > 0xffff ? VK_NAME(VK_NAME_LOST, 0) : VK_NAME(class, entry);
 }
 
-/* The name of what is in scratch, whose class is @class. */
+/* The name of what is in scratch, whose class is @class. Gives scratch back. */
 static __always_inline u32 vk_scratch_name(struct vk_call *c, u32 class)
 {
-	if (class != VK_NAME_KNOWN && class != VK_NAME_FOREIGN)
-		return VK_NAME(class, 0);
-	return vk_feed_scratch(c, class);
+	u32 name = VK_NAME(class, 0);
+
+	if (class == VK_NAME_KNOWN || class == VK_NAME_FOREIGN)
+		name = vk_feed_scratch(c, class);
+	vk_scratch_give_back(c->task);
+	return name;
 }
 
 static __always_inline u32 vk_slow_name(struct vk_call *c, struct dentry *dentry,

@@ -30,7 +30,8 @@ enum vk_found_anchor {
 };
 
 /**
- * struct vk_scratch - working memory of the slow path, made when a task first takes it
+ * struct vk_scratch - working memory of the slow path; who has it: scratch.h
+ * @owner:  of a processor's own: tid of the task that has it, 0: free
  * @dentry: address whose name is wanted
  * @mount:  address of the struct mount it is seen on
  * @ns:     the instance's mount namespace
@@ -49,8 +50,6 @@ enum vk_found_anchor {
  * @off:    the name is buf[off .. VK_PATH)
  * @anchor: one being taken
  * @buf:    the name; nothing is written past VK_PATH, so it ends in zeros
- *
- * A per-CPU buffer would be shared by tasks that preempt each other in the middle of a walk.
  */
 struct vk_scratch {
 	u64 dentry;
@@ -70,6 +69,8 @@ struct vk_scratch {
 	u32 off;
 	u32 frozen;
 	u32 tour_up;
+	u32 owner;
+	u32 pad;
 	struct vk_anchor anchor;
 	char buf[VK_PATH + 264];
 };
@@ -79,6 +80,12 @@ struct {
 	__type(key, int);
 	__type(value, struct vk_scratch);
 } vk_scratch SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct vk_scratch);
+} vk_cpu_scratch SEC(".maps");
 
 /*
  * Images, by size class. key: slot index; value: an array of one element, the image. Without BTF
