@@ -241,6 +241,7 @@ struct vk_start {
 };
 
 #define VK_ANCHOR_PATH 232
+#define VK_ANCHOR_SHORT 88 /* of those kept in vk_anchors: a record is allocated as 192 bytes */
 enum vk_anchor_flag {
 	VK_ANCHOR_AMBIGUOUS = 1u << 0, /* two names for one root dentry: not usable upward */
 	VK_ANCHOR_LONG = 1u << 1, /* the mount point's name exceeds VK_ANCHOR_PATH */

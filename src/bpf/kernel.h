@@ -354,6 +354,7 @@ struct bpf_iter__task {
 #define PTRACE_MODE_ATTACH 2
 #define CAP_OPT_NOAUDIT 2
 #define EPERM 1
+#define ENOENT 2
 #define EAGAIN 11
 #define ENOSYS 38
 #define ENOMEM 12

@@ -110,11 +110,19 @@ static __always_inline bool vk_prepend_name(struct vk_scratch *s)
 	return true;
 }
 
+/* Of one from vk_anchors no more than VK_ANCHOR_SHORT bytes of the path are there. */
+static __always_inline struct vk_anchor *vk_anchor_find(struct vk_anchor_key *key)
+{
+	struct vk_anchor *a = bpf_map_lookup_elem(&vk_anchors, key);
+
+	return a ? a : bpf_map_lookup_elem(&vk_long_anchors, key);
+}
+
 /* The anchor of an object, if it still has the root dentry and inode it had; it may give no name. */
 static __always_inline struct vk_anchor *vk_anchor_at(u64 ns, u64 object, u64 root)
 {
 	struct vk_anchor_key key = {.mntns = ns, .object = object};
-	struct vk_anchor *a = bpf_map_lookup_elem(&vk_anchors, &key);
+	struct vk_anchor *a = vk_anchor_find(&key);
 
 	if (!a || a->root != root || a->inode != vk_probe64(vk_dentry_field(root, d_inode)))
 		return NULL;
@@ -209,12 +217,43 @@ static __always_inline void vk_walk(struct vk_scratch *s, u64 d, u64 m, u32 kind
 		s->fail = VK_FAIL_LONG;
 }
 
+static __always_inline bool vk_anchor_is_short(const struct vk_anchor *a)
+{
+	return !(a->flags & VK_ANCHOR_LONG) && a->len <= VK_ANCHOR_SHORT;
+}
+
+/* Stores the anchor in scratch under @key. What the other map has goes first: none is better than two. */
+static __always_inline bool vk_anchor_put(struct vk_scratch *s, struct vk_anchor_key *key)
+{
+	int r; /* what kernels before 6.4 return is no long */
+
+	if (vk_anchor_is_short(&s->anchor)) {
+		r = bpf_map_delete_elem(&vk_long_anchors, key);
+		return (r == 0 || r == -ENOENT) &&
+		       bpf_map_update_elem(&vk_anchors, key, &s->anchor, BPF_ANY) == 0;
+	}
+	r = bpf_map_delete_elem(&vk_anchors, key);
+	return (r == 0 || r == -ENOENT) &&
+	       bpf_map_update_elem(&vk_long_anchors, key, &s->anchor, BPF_ANY) == 0;
+}
+
+/* Whether @old, of the map for names that are as long as that in scratch, has that name. */
+static __always_inline bool vk_anchor_same(struct vk_scratch *s, struct vk_anchor *old, u32 size)
+{
+	bool same = true;
+
+#pragma unroll
+	for (u32 i = 0; i < size / 8; i++)
+		same &= ((u64 *)old->path)[i] == ((u64 *)s->anchor.path)[i];
+	return same;
+}
+
 /* Stores the anchor in scratch under the mount and under its root dentry. */
 static __always_inline bool vk_anchor_store(struct vk_scratch *s, u64 m)
 {
 	struct vk_anchor_key key = {.mntns = s->ns, .object = s->anchor.root};
-	struct vk_anchor *old = bpf_map_lookup_elem(&vk_anchors, &key);
-	bool same = true;
+	struct vk_anchor *old = vk_anchor_find(&key), *alike;
+	bool same = false;
 
 	/*
 	 * Walks upwards may use a root dentry's name only while it has one: of two mounts of one
@@ -222,15 +261,20 @@ static __always_inline bool vk_anchor_store(struct vk_scratch *s, u64 m)
 	 */
 	if (old && old->root == s->anchor.root && old->inode == s->anchor.inode &&
 	    old->event == s->anchor.event) {
-		for (int i = 0; i < VK_ANCHOR_PATH / 8; i++)
-			same &= ((u64 *)old->path)[i] == ((u64 *)s->anchor.path)[i];
+		if (vk_anchor_is_short(&s->anchor)) {
+			alike = bpf_map_lookup_elem(&vk_anchors, &key);
+			same = alike && vk_anchor_same(s, alike, VK_ANCHOR_SHORT);
+		} else {
+			alike = bpf_map_lookup_elem(&vk_long_anchors, &key);
+			same = alike && vk_anchor_same(s, alike, VK_ANCHOR_PATH);
+		}
 		if (!same)
 			old->flags |= VK_ANCHOR_AMBIGUOUS;
-	} else if (bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY)) {
+	} else if (!vk_anchor_put(s, &key)) {
 		return false;
 	}
 	key.object = m;
-	return bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY) == 0;
+	return vk_anchor_put(s, &key);
 }
 
 /*
@@ -362,6 +406,7 @@ __attribute__((noinline)) int vk_anchor_all(u64 mntns)
 	bpf_loop(4 * 65536, vk_tour_step, &ctx, 0);
 	s->anchor.event = event;
 	bpf_map_update_elem(&vk_anchors, &key, &s->anchor, BPF_ANY);
+	vk_scratch_give_back(task);
 	return 0;
 }
 
@@ -406,7 +451,6 @@ static __always_inline void vk_build_once(struct vk_scratch *s)
 	}
 	if (a && !vk_prepend(s, (u64)a->path, a->len))
 		s->fail = VK_FAIL_LONG;
-	vk_scratch_give_back(task);
 	s->class = class;
 }
 

@@ -128,14 +128,27 @@ struct {
 	__type(value, struct vk_start);
 } vk_starts SEC(".maps");
 
-/* Names of mounts, taken at the first walk that meets one. See name.h. */
+/*
+ * Names of mounts, taken at the first walk that meets one; see name.h. Most are short, and records
+ * for long ones take three times the memory: each is in one of two maps, by the length of its name.
+ */
+struct vk_short_anchor {
+	u8 bytes[offsetof(struct vk_anchor, path) + VK_ANCHOR_SHORT];
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 262144);
 	__type(key, struct vk_anchor_key);
-	__type(value, struct vk_anchor);
+	__type(value, struct vk_short_anchor);
 } vk_anchors SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct vk_anchor_key);
+	__type(value, struct vk_anchor);
+} vk_long_anchors SEC(".maps");
 
 /*
  * Mount namespaces in which a member of another instance was allowed a mount operation (that of

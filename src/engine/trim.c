@@ -66,14 +66,14 @@ static size_t live_namespaces(struct vk_engine *eng, uint64_t *ns)
 	return n;
 }
 
-/* Forgets the names of mounts in all other namespaces. Their ids are never used again. */
-static void trim_names(struct vk_engine *eng)
+/* Forgets the names of mounts in all other namespaces, in @m. Their ids are never used again. */
+static void trim_names(struct vk_engine *eng, int m)
 {
 	enum { MANY = 4096 };
 	_cleanup_free_ uint64_t *live = calloc(VK_INSTANCES, sizeof(*live));
 	_cleanup_free_ struct vk_anchor_key *keys = calloc(MANY, sizeof(*keys));
 	_cleanup_free_ struct vk_anchor *anchors = calloc(MANY, sizeof(*anchors));
-	int map = vk_map(eng, VK_MAP_ANCHORS, NULL), r = 0;
+	int map = vk_map(eng, m, NULL), r = 0;
 	uint32_t at, n;
 
 	if (!live || !keys || !anchors)
@@ -116,8 +116,10 @@ static _Noreturn void trim_main(int lock)
 		/* The engine is let go between hooks, so that nobody waits for all of them. */
 		if (vk_engine_open(&eng, VK_OPEN_BRIEF, &e) < 0)
 			break;
-		if (first)
-			trim_names(eng);
+		if (first) {
+			trim_names(eng, VK_MAP_ANCHORS);
+			trim_names(eng, VK_MAP_LONG_ANCHORS);
+		}
 		more = trim_hook(eng);
 		/* Before the engine is: who removes an instance next starts another process. */
 		if (!more)

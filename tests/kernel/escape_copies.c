@@ -125,16 +125,65 @@ LIVE_TEST(copy_of_a_mount_with_two_names)
 	live_run(no_name, volume_a);
 }
 
+/* A directory in /tmp/k/a whose name has @len bytes. */
+static char *long_name(char *dir, size_t len)
+{
+	memset(dir, 'x', len);
+	memcpy(dir, "/tmp/k/a/", 9);
+	dir[len / 2] = '/';
+	dir[len] = '\0';
+	return dir;
+}
+
+#define LONG_POLICY                                                                                \
+	"files: {default: allow, rules: [{deny: [read], path: '/tmp/k/a/**/secret'}, "             \
+	"{deny: [read], path: /tmp/k/ok/public}]}"
+
 LIVE_TEST(copy_of_a_mount_with_a_long_name)
 {
-	char dir[300] = "/tmp/k/a/";
+	char dir[300];
 
-	memset(dir + 9, 'x', 120);
-	dir[129] = '/';
-	memset(dir + 130, 'x', 120);
-	live_policy("files: {default: allow, rules: [{deny: [read], path: '/tmp/k/a/**/secret'}]}");
-	volume(dir);
+	live_policy(LONG_POLICY);
+	volume(long_name(dir, VK_ANCHOR_PATH + 1));
 	live_run(no_name, dir);
+}
+
+/* Names of different lengths are kept in different places. */
+LIVE_TEST(copies_of_mounts_with_names_of_any_length)
+{
+	static const size_t lengths[] = {VK_ANCHOR_SHORT - 1, VK_ANCHOR_SHORT, VK_ANCHOR_SHORT + 1,
+					 VK_ANCHOR_PATH};
+	char dir[300];
+
+	live_policy(LONG_POLICY);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		volume(long_name(dir, lengths[i]));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		live_run(detached_copy, long_name(dir, lengths[i]));
+}
+
+static void short_name(void *arg)
+{
+	int tree = copy_of(arg);
+
+	CHECK_EQ(live_open("/tmp/k/ok/secret", O_RDONLY), 0);
+	CHECK_EQ(live_open("/tmp/k/ok/public", O_RDONLY), EACCES);
+	CHECK_EQ(live_openat(tree, "secret", O_RDONLY), 0);
+	CHECK_EQ(live_openat(tree, "public", O_RDONLY), EACCES);
+}
+
+LIVE_TEST(names_follow_mounts_that_the_host_moves)
+{
+	char ok[] = "/tmp/k/ok", dir[300];
+
+	live_policy(LONG_POLICY);
+	volume(long_name(dir, VK_ANCHOR_SHORT + 1));
+	for (int i = 0; i < 2; i++) {
+		live_run(detached_copy, dir);
+		ASSERT(mount(dir, ok, NULL, MS_MOVE, NULL) == 0);
+		live_run(short_name, ok);
+		ASSERT(mount(ok, dir, NULL, MS_MOVE, NULL) == 0);
+	}
 }
 
 /*
