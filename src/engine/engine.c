@@ -58,6 +58,7 @@ static int set_up(struct vk_engine *eng, struct vk_error *e)
 int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *e)
 {
 	struct vk_engine *eng = calloc(1, sizeof(*eng));
+	bool there;
 	int r;
 
 	if (!eng)
@@ -78,7 +79,8 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 		vk_error_advise(e, "run it on the host: process ids mean other processes here");
 		goto fail;
 	}
-	if (access(VK_PIN_ROOT, F_OK) < 0 && !(flags & VK_OPEN_CREATE)) {
+	there = access(VK_PIN_ROOT, F_OK) == 0;
+	if (!there && !(flags & VK_OPEN_CREATE)) {
 		r = vk_error_set(e, ENOENT, "there are no instances on this host");
 		vk_error_advise(e, "\"vkernel run\" and \"vkernel attach\" make them");
 		goto fail;
@@ -86,7 +88,8 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 	r = vk_store_open(eng, e);
 	if (r < 0)
 		goto fail;
-	if (access(VK_PIN_ROOT, F_OK) < 0) {
+	/* Somebody else may have done so while the lock was waited for. */
+	if (!there && access(VK_PIN_ROOT, F_OK) < 0) {
 		r = set_up(eng, e);
 	} else {
 		eng->brief = flags & VK_OPEN_BRIEF;

@@ -191,9 +191,8 @@ static bool all_attached(struct vk_engine *eng, uint32_t needs, uint64_t program
 		const struct vk_hook *h = &vk_hooks[i];
 		bool asks = vk_hook_asks(h, programs);
 
-		if (vk_hook_wanted(h, needs, programs) && !link_is_in(&set, h, true) &&
-		    (asks || !link_is_in(&set, h, false)) &&
-		    !(eng->bss->vk_absent[i / 64] >> (i % 64) & 1))
+		if (vk_hook_wanted(h, needs, programs) && (asks || !link_is_in(&set, h, false)) &&
+		    !link_is_in(&set, h, true) && !(eng->bss->vk_absent[i / 64] >> (i % 64) & 1))
 			return false;
 	}
 	return true;

@@ -138,13 +138,14 @@ int vk_pins_open(struct vk_engine *eng, struct vk_error *e)
 	uint32_t len = sizeof(info);
 	int r;
 
-	if (access(VK_PIN_ROOT, F_OK) < 0)
-		return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
-				    errno == EACCES ? "root privileges are needed" :
-						      "there are no instances on this host");
 	/* The others when somebody pushes programs. */
 	for (int m = 0; m < (eng->brief ? VK_MAP_BRIEF : VK_MAP_HOOKS); m++) {
 		r = vk_map(eng, m, e);
+		if (r < 0 && access(VK_PIN_ROOT, F_OK) < 0)
+			return vk_error_set(e, errno == EACCES ? EPERM : ENOENT,
+					    errno == EACCES ?
+						    "root privileges are needed" :
+						    "there are no instances on this host");
 		if (r < 0)
 			return r;
 	}

@@ -33,10 +33,14 @@ int vk_store_open(struct vk_engine *eng, struct vk_error *e)
 {
 	if (!eng->writable)
 		return 0;
-	/* To be passed through: the broker's socket is there. */
-	mkdir(VK_STATE_ROOT, 0711);
-	mkdir(VK_STATE_ROOT "/texts", 0700);
-	eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* Most often all is there. The lock is made last. */
+	eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CLOEXEC);
+	if (eng->lock < 0) {
+		/* To be passed through: the broker's socket is there. */
+		mkdir(VK_STATE_ROOT, 0711);
+		mkdir(VK_STATE_ROOT "/texts", 0700);
+		eng->lock = open(VK_STATE_ROOT "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	}
 	if (eng->lock < 0)
 		return vk_error_set(e, errno, "cannot open " VK_STATE_ROOT "/lock: %s",
 				    strerror(errno));
@@ -151,8 +155,12 @@ int vk_store_put(const char *data, size_t len, uint32_t *ret_text, struct vk_err
 		}
 	}
 	snprintf(temp, sizeof(temp), "%s.new", path);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	errno = 0;
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == ENOENT && mkdir(VK_STATE_ROOT "/texts", 0700) == 0) {
+		errno = 0;
+		fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	}
 	if (fd < 0 || write(fd, data, len) != (ssize_t)len || rename(temp, path) < 0) {
 		int code = errno ? errno : ENOSPC;
 

@@ -8,6 +8,7 @@
 #include "oci.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -19,12 +20,18 @@
 
 int oci_check_namespaces(struct vk_error *e)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/uid_map", "re");
+	_cleanup_close_ int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
 	unsigned long from, to, count;
 	struct stat st;
+	char map[256], *at = map;
+	ssize_t n = fd < 0 ? -1 : read(fd, map, sizeof(map) - 1);
 
-	if (!f || fscanf(f, "%lu %lu %lu", &from, &to, &count) != 3)
+	if (n <= 0)
 		return vk_error_set(e, EIO, "cannot read /proc/self/uid_map");
+	map[n] = '\0';
+	from = strtoul(at, &at, 10);
+	to = strtoul(at, &at, 10);
+	count = strtoul(at, &at, 10);
 	if (from != 0 || to != 0 || count != 4294967295u) {
 		vk_error_set(e, EOPNOTSUPP,
 			     "containers of a rootless engine cannot be confined: its hooks may "

@@ -51,9 +51,12 @@ int oci_record_write(const struct oci_state *st, struct vk_error *e)
 	}
 	record_path(st->name, path, sizeof(path));
 	snprintf(temp, sizeof(temp), "%s+new", path); /* '+' is in no name */
-	mkdir(VK_OCI_RECORDS, 0700);
 	errno = 0;
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == ENOENT && mkdir(VK_OCI_RECORDS, 0700) == 0) {
+		errno = 0;
+		fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	}
 	if (fd < 0 || write(fd, text, (size_t)len) != len || rename(temp, path) < 0) {
 		int code = errno ? errno : ENOSPC;
 
