@@ -3,7 +3,6 @@
 #include "internal.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "vkernel.skel.h"
 
@@ -63,7 +62,9 @@ int vk_engine_open(struct vk_engine **ret, unsigned int flags, struct vk_error *
 
 	if (!eng)
 		return vk_error_set(e, ENOMEM, "no memory");
-	vk_silence_libbpf();
+	/* Who is brief rarely needs more of libbpf than system calls. */
+	if (!(flags & VK_OPEN_BRIEF))
+		vk_silence_libbpf();
 	eng->lock = -1;
 	for (int m = 0; m < VK_MAP_COUNT; m++)
 		eng->maps[m] = -1;
@@ -112,10 +113,7 @@ void vk_engine_close(struct vk_engine *eng)
 {
 	if (!eng)
 		return;
-	if (eng->bss)
-		munmap(eng->bss, eng->bss_size);
-	if (eng->programs)
-		munmap(eng->programs, sizeof(struct vk_program_row) * VK_PROGRAM_ROWS);
+	vk_data_unmap(eng);
 	for (int m = 0; m < VK_MAP_COUNT; m++)
 		vk_closep(&eng->maps[m]);
 	vk_store_close(eng);

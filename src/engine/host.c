@@ -308,8 +308,10 @@ static const struct btf *kernel_btf(void)
 {
 	static struct btf *btf;
 
-	if (!btf)
+	if (!btf) {
+		vk_silence_libbpf();
 		btf = btf__load_vmlinux_btf();
+	}
 	return libbpf_get_error(btf) ? NULL : btf;
 }
 

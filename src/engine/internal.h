@@ -156,6 +156,7 @@ struct vk_engine {
 	uint64_t entry;
 	bool degraded;
 	uint64_t ensured; /* needs whose hooks are known to be attached */
+	uint32_t in_force; /* of an instance that another one is made like */
 	uint32_t places; /* needed besides by what is made, see VK_OPEN_PLACES */
 };
 
@@ -163,6 +164,7 @@ struct vk_engine {
 /* Names of the maps under maps/. */
 extern const char *const vk_map_names[VK_MAP_COUNT];
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e);
+void vk_data_unmap(struct vk_engine *eng);
 /* The descriptor of a map, which is opened when it is asked for first. @e may be NULL. */
 int vk_map(struct vk_engine *eng, int m, struct vk_error *e);
 /* load.c: programs and pins */

@@ -35,7 +35,8 @@ static void skeleton_freep(struct vkernel_bpf **s)
 
 static void btf_freep(struct btf **b)
 {
-	btf__free(*b);
+	if (*b)
+		btf__free(*b);
 }
 #define _cleanup_btf_ vk_cleanup(btf_freep)
 
@@ -338,6 +339,17 @@ static int reattach(struct vk_engine *eng, uint32_t needs, uint64_t programs, st
 	return missing;
 }
 
+/* By an instance of this version that is in force: what it needs was attached before it was made,
+ * and trim.c leaves it. Under the lock nobody is about to end it. */
+static bool attached_before(const struct vk_engine *eng, uint32_t needs, uint64_t programs)
+{
+	for (size_t i = 0; i < vk_n_hooks; i++)
+		if (vk_hook_wanted(&vk_hooks[i], needs, programs) &&
+		    !vk_hook_wanted(&vk_hooks[i], eng->in_force, 0))
+			return false;
+	return eng->in_force && eng->writable && !programs;
+}
+
 bool vk_hook_trim(const struct vk_hook *h, bool wanted, bool asks)
 {
 	struct vk_error e = {0};
@@ -527,6 +539,7 @@ void vk_modules_refresh(struct vk_engine *eng)
 
 	if (eng->bss->vk_ovl_cred || access("/sys/kernel/btf/overlay", R_OK) < 0)
 		return;
+	vk_silence_libbpf();
 	base = btf__load_vmlinux_btf();
 	overlay = base ? btf__parse_split("/sys/kernel/btf/overlay", base) : NULL;
 	id = overlay ? btf__find_by_name_kind(overlay, "ovl_fs", BTF_KIND_STRUCT) : -ENOENT;
@@ -574,6 +587,7 @@ static int attach_needed(struct vk_engine *eng, uint32_t needs, uint64_t program
 
 	if (r <= 0)
 		return r;
+	vk_silence_libbpf();
 	btf = btf__load_vmlinux_btf();
 	r = vk_skeleton_open(eng, eng->mechanism, btf, &s, e);
 	if (r < 0)
@@ -603,7 +617,7 @@ int vk_hooks_ensure_asked(struct vk_engine *eng, uint32_t needs, uint64_t progra
 	/* Under the lock nobody detaches what was there when it was looked for. */
 	if (!programs && eng->writable && (eng->ensured & wanted) == wanted)
 		return 0;
-	if (all_attached(eng, needs, programs)) {
+	if (attached_before(eng, needs, programs) || all_attached(eng, needs, programs)) {
 		eng->ensured |= wanted;
 		return 0;
 	}

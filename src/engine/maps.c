@@ -9,6 +9,10 @@
 
 #include "vkernel.skel.h"
 
+#define ROWS_BYTES (sizeof(struct vk_row) * VK_INSTANCES)
+#define PROGRAMS_BYTES (sizeof(struct vk_program_row) * VK_PROGRAM_ROWS)
+_Static_assert(ROWS_BYTES % 4096 == 0 && PROGRAMS_BYTES % 4096 == 0, "they are mapped by pages");
+
 const char *const vk_map_names[VK_MAP_COUNT] = {[VK_MAP_BSS] = "bss",
 						[VK_MAP_ROWS] = "vk_rows",
 						[VK_MAP_MEMBERS] = "vk_members",
@@ -69,15 +73,16 @@ static int map_pages(void *base, int fd, size_t from, size_t to)
 /*
  * The kernel enters each page of a mapping at once, and these are thousands. Who only makes or ends
  * an instance has no use for the caches of the programs, nor for rows behind the last one: no other
- * instance is made meanwhile. Nor for policy programs, where none are in force; where some are, all
- * is mapped after all.
+ * instance is made meanwhile. Nor for policy programs, where none are in force and no change of them
+ * was cut short; else all is mapped after all.
  */
 static int map_briefly(struct vk_engine *eng)
 {
 	static const size_t caches = offsetof(struct vkernel_bpf__bss, vk_member_slots),
 			    behind = offsetof(struct vkernel_bpf__bss, vk_key_base);
+	struct vk_program_row first;
+	uint32_t zero = 0, n;
 	int r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], behind, eng->bss_size);
-	size_t n;
 
 	_Static_assert(offsetof(struct vkernel_bpf__bss, vk_top_id) >=
 				       offsetof(struct vkernel_bpf__bss, vk_key_base) &&
@@ -86,49 +91,61 @@ static int map_briefly(struct vk_engine *eng)
 		       "what is left out is the caches");
 	if (r < 0)
 		return r;
-	n = (size_t)eng->bss->vk_top_id + 2;
+	n = eng->bss->vk_top_id + 2;
 	if (n > VK_INSTANCES)
 		n = VK_INSTANCES;
 	r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0,
 		      caches - (VK_INSTANCES - n) * sizeof(struct vk_instance));
 	if (r == 0)
 		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, n * sizeof(struct vk_row));
-	/* The first says whether a change of programs was cut short. */
-	if (r == 0)
-		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, sizeof(*eng->programs));
-	if (r == 0 && (eng->programs[0].flags & VK_P_USED || eng->bss->vk_asked))
+	if (r == 0 && bpf_map_lookup_elem(eng->maps[VK_MAP_PROGRAMS], &zero, &first) < 0)
+		r = -errno;
+	/* The first row is the note of a change, which is to be finished. */
+	if (r == 0 && (first.order || eng->bss->vk_asked))
 		eng->brief = false;
 	return r;
 }
 
+/* What is reserved as one lies together, so that fewer tables of pages are needed. */
+static size_t reserved_bytes(const struct vk_engine *eng)
+{
+	return eng->bss_size + ROWS_BYTES + PROGRAMS_BYTES;
+}
+
 static int map_data(struct vk_engine *eng, struct vk_error *e)
 {
-	size_t rows = sizeof(struct vk_row) * VK_INSTANCES,
-	       programs = sizeof(struct vk_program_row) * VK_PROGRAM_ROWS;
-	int r = 0;
+	char *at = reserve(reserved_bytes(eng));
+	int r = at ? 0 : -errno;
 
-	eng->bss = reserve(eng->bss_size);
-	eng->rows = reserve(rows);
-	eng->programs = reserve(programs);
-	if (!eng->bss || !eng->rows || !eng->programs)
-		r = -errno;
+	if (at) {
+		eng->bss = (void *)at;
+		eng->rows = (void *)(at + eng->bss_size);
+		eng->programs = (void *)(at + eng->bss_size + ROWS_BYTES);
+	}
 	if (r == 0 && eng->brief)
 		r = map_briefly(eng);
 	if (r == 0 && !eng->brief)
 		r = map_pages(eng->bss, eng->maps[VK_MAP_BSS], 0, eng->bss_size);
 	if (r == 0 && !eng->brief)
-		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, rows);
+		r = map_pages(eng->rows, eng->maps[VK_MAP_ROWS], 0, ROWS_BYTES);
 	if (r == 0 && !eng->brief)
-		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, programs);
+		r = map_pages(eng->programs, eng->maps[VK_MAP_PROGRAMS], 0, PROGRAMS_BYTES);
 	if (r < 0)
 		return vk_error_set(e, -r, "cannot map our own data: %s", strerror(-r));
 	if (eng->brief)
 		return 0;
 	/* Children have no use for them, and copying their page tables takes milliseconds. */
-	madvise(eng->bss, eng->bss_size, MADV_DONTFORK);
-	madvise(eng->rows, rows, MADV_DONTFORK);
-	madvise(eng->programs, programs, MADV_DONTFORK);
+	madvise(eng->bss, reserved_bytes(eng), MADV_DONTFORK);
 	return 0;
+}
+
+void vk_data_unmap(struct vk_engine *eng)
+{
+	if (eng->bss)
+		munmap(eng->bss, reserved_bytes(eng));
+	eng->bss = NULL;
+	eng->rows = NULL;
+	eng->programs = NULL;
 }
 
 int vk_pins_open(struct vk_engine *eng, struct vk_error *e)

@@ -358,6 +358,8 @@ static int load_all(struct vk_plan *p, struct vk_engine *eng, struct vk_error *e
 
 	for (size_t i = 0; i < p->n; i++)
 		needs |= p->items[i].shared ? p->items[i].state.needs : p->items[i].img->needs;
+	if (p->items[0].shared)
+		eng->in_force = p->items[0].state.needs;
 	vk_modules_refresh(eng);
 	r = vk_hooks_ensure(eng, needs, e);
 	for (size_t i = 0; r == 0 && i < p->n; i++) {

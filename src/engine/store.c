@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <jansson.h>
@@ -52,13 +51,10 @@ int vk_store_open(struct vk_engine *eng, struct vk_error *e)
 
 void vk_store_close(struct vk_engine *eng)
 {
-	if (eng->rows)
-		munmap(eng->rows, sizeof(struct vk_row) * VK_INSTANCES);
 	if (eng->lock >= 0)
 		close(eng->lock);
 	free(eng->reserved);
 	eng->reserved = NULL;
-	eng->rows = NULL;
 	eng->lock = -1;
 }
 
