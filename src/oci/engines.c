@@ -28,6 +28,12 @@ static void json_freep(json_t **j)
 }
 #define _cleanup_json_ vk_cleanup(json_freep)
 
+/* Most often there is no such file, of which jansson would make a message first. */
+static json_t *load_file(const char *path)
+{
+	return access(path, F_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
+}
+
 /* Into one line without control characters. */
 static void copy_name(const char *name, char *buf, size_t size)
 {
@@ -66,7 +72,7 @@ static void by_podman(const char *id, const char *bundle, char *buf, size_t size
 		path = NULL;
 		return;
 	}
-	list = json_load_file(path, 0, NULL);
+	list = load_file(path);
 	json_array_foreach(list, i, entry)
 	{
 		const char *theirs = json_string_value(json_object_get(entry, "id"));
@@ -94,7 +100,7 @@ void oci_engine_name(const char *id, const char *bundle, json_t *annotations, ch
 		path = NULL;
 		return;
 	}
-	docker = json_load_file(path, 0, NULL);
+	docker = load_file(path);
 	name = json_string_value(json_object_get(docker, "Name"));
 	if (name)
 		copy_name(name, buf, size);

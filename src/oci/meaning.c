@@ -150,15 +150,15 @@ static bool still_holds(const struct vk_meaning_file *f)
 bool oci_meaning_find(struct vk_meaning *a)
 {
 	_cleanup_close_ int map = open_map();
-	struct vk_meaning kept;
+	char words[sizeof(a->words)];
 
-	if (map < 0 || look_up(map, hash_words(a), &kept) < 0 ||
-	    memcmp(kept.words, a->words, sizeof(a->words)) != 0 || !kept.document ||
-	    kept.n_files >= VK_MEANING_FILES)
+	memcpy(words, a->words, sizeof(words));
+	if (map < 0 || look_up(map, hash_words(a), a) < 0 ||
+	    memcmp(words, a->words, sizeof(words)) != 0 || !a->document ||
+	    a->n_files >= VK_MEANING_FILES)
 		return false;
-	for (uint32_t i = 0; i < kept.n_files; i++)
-		if (!still_holds(&kept.files[i]))
+	for (uint32_t i = 0; i < a->n_files; i++)
+		if (!still_holds(&a->files[i]))
 			return false;
-	*a = kept;
 	return true;
 }

@@ -24,8 +24,7 @@ bool oci_meaning_words(struct vk_meaning *a, const char *const *policies, size_t
 void oci_meaning_note(const char *path, const struct stat *st, void *meaning);
 /* Keeps it; when that fails, the next container finds it out again. */
 void oci_meaning_keep(const struct vk_meaning *a);
-/* What the words of @a mean, if that is kept and still holds. Without libbpf: the wrapper runs
- * for everything that an engine does. */
+/* What the words of @a mean, if that is kept and still holds; else @a is of no use any more. */
 bool oci_meaning_find(struct vk_meaning *a);
 
 #endif

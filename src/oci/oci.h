@@ -172,6 +172,8 @@ int oci_find_running(const char *word, struct oci_state *ret, struct vk_error *e
 
 /* -EOPNOTSUPP: the caller is in a user or pid namespace from which containers cannot be bound. */
 int oci_check_namespaces(struct vk_error *e);
+/* The one half of it. */
+int oci_check_user_namespace(struct vk_error *e);
 /* Makes who executes a program in the container's mount namespace or cgroup join the instance. */
 int oci_join_places(struct vk_engine *eng, uint32_t id, pid_t pid, struct vk_error *e);
 

@@ -18,11 +18,10 @@
 #define CGROUP2_MAGIC 0x63677270
 #define INIT_PIDNS_INO 0xeffffffcu /* PROC_PID_INIT_INO: part of the kernel's ABI */
 
-int oci_check_namespaces(struct vk_error *e)
+int oci_check_user_namespace(struct vk_error *e)
 {
 	_cleanup_close_ int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
 	unsigned long from, to, count;
-	struct stat st;
 	char map[256], *at = map;
 	ssize_t n = fd < 0 ? -1 : read(fd, map, sizeof(map) - 1);
 
@@ -39,8 +38,16 @@ int oci_check_namespaces(struct vk_error *e)
 		vk_error_advise(e, "run the engine as root; user namespaces for containers work");
 		return -EOPNOTSUPP;
 	}
-	if (geteuid() != 0)
-		return vk_error_set(e, EPERM, "root privileges are needed");
+	return geteuid() == 0 ? 0 : vk_error_set(e, EPERM, "root privileges are needed");
+}
+
+int oci_check_namespaces(struct vk_error *e)
+{
+	struct stat st;
+	int r = oci_check_user_namespace(e);
+
+	if (r < 0)
+		return r;
 	if (stat("/proc/self/ns/pid", &st) < 0)
 		return vk_error_set(e, errno, "cannot read /proc/self/ns/pid: %s", strerror(errno));
 	if (st.st_ino != INIT_PIDNS_INO) {

@@ -235,18 +235,22 @@ static int configure_line(struct request *q, char *line, bool own_policies, stru
 
 int request_configure(struct request *q, struct vk_error *e)
 {
-	_cleanup_fclose_ FILE *f = fopen(CONFIG, "re");
+	_cleanup_close_ int fd = open(CONFIG, O_RDONLY | O_CLOEXEC);
+	_cleanup_fclose_ FILE *f = NULL;
 	_cleanup_free_ char *line = NULL;
 	bool own_policies = q->n_policies > 0;
 	size_t cap = 0;
 	struct stat st;
 
-	if (!f && errno == ENOENT)
-		return 0;
-	if (!f || fstat(fileno(f), &st) < 0)
+	if (fd < 0 && errno == ENOENT)
+		return 0; /* most often, so the stream comes after it */
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return vk_error_at(e, errno, CONFIG, 0, 0, "cannot read it: %s", strerror(errno));
 	if (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
 		return vk_error_at(e, EPERM, CONFIG, 0, 0, "others than root can change it");
+	f = fdopen(vk_take_fd(&fd), "r");
+	if (!f)
+		return vk_error_set(e, ENOMEM, "no memory");
 	for (uint32_t number = 1; getline(&line, &cap, f) > 0; number++) {
 		line[strcspn(line, "\n")] = '\0';
 		if (configure_line(q, line, own_policies, e) < 0) {

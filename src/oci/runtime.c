@@ -75,13 +75,17 @@ static bool is_self(const struct stat *st)
 	       self.st_ino == st->st_ino;
 }
 
-static int find_runtime(const struct request *q, char *path, size_t size, struct vk_error *e)
+/* @ret: the caller's, whatever is returned. */
+static int find_runtime(const struct request *q, char **ret, struct vk_error *e)
 {
 	static const char *const names[] = {"runc", "crun"};
+	const char *path = q->runtime;
 	struct stat st;
 
-	if (q->runtime) {
-		snprintf(path, size, "%s", q->runtime);
+	if (path) {
+		*ret = strdup(path);
+		if (!*ret)
+			return vk_error_set(e, ENOMEM, "no memory");
 		if (*path != '/')
 			return vk_error_set(e, EINVAL,
 					    "the runtime \"%s\" must be given by its "
@@ -94,9 +98,13 @@ static int find_runtime(const struct request *q, char *path, size_t size, struct
 	}
 	for (size_t n = 0; n < 2; n++)
 		for (size_t d = 0; d < sizeof(dirs) / sizeof(dirs[0]); d++) {
-			snprintf(path, size, "%s/%s", dirs[d], names[n]);
-			if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-			    access(path, X_OK) == 0 && !is_self(&st))
+			free(*ret);
+			if (asprintf(ret, "%s/%s", dirs[d], names[n]) < 0) {
+				*ret = NULL;
+				return vk_error_set(e, ENOMEM, "no memory");
+			}
+			if (stat(*ret, &st) == 0 && S_ISREG(st.st_mode) &&
+			    access(*ret, X_OK) == 0 && !is_self(&st))
 				return 0;
 		}
 	vk_error_set(e, ENOENT,
@@ -479,8 +487,7 @@ static int edit_config(const struct request *q, const char *path, struct started
 		       struct vk_error *e)
 {
 	_cleanup_free_ char *real = realpath(path, NULL), *text = NULL, *edited = NULL;
-	_cleanup_free_ char *create = NULL, *original = NULL;
-	_cleanup_free_ char *args = NULL;
+	_cleanup_free_ char *create = NULL, *original = NULL, *args = NULL;
 	struct oci_hook hooks[] = {
 		{"createRuntime", NULL},
 		{"poststop", "{\"path\":\"" VK_HOOK_PATH "\",\"args\":[" MINE
@@ -495,12 +502,17 @@ static int edit_config(const struct request *q, const char *path, struct started
 	r = read_config(real, &st, &original, &original_len, e);
 	if (r < 0)
 		return r;
+	if (memchr(original, '\0', original_len))
+		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
+	if (start_here(q, real, original, original_len, started))
+		return 0;
+	if (access(VK_HOOK_PATH, X_OK) < 0)
+		return vk_error_set(e, errno, "the hook " VK_HOOK_PATH " cannot be executed: %s",
+				    strerror(errno));
 	text = strdup(original);
 	len = original_len;
-	if (!text || strlen(text) != len)
-		return vk_error_at(e, EINVAL, real, 0, 0, "it has a NUL byte in it");
-	if (start_here(q, real, text, len, started))
-		return 0;
+	if (!text)
+		return vk_error_set(e, ENOMEM, "no memory");
 	r = check_annotations(text, len, e);
 	if (r == 0)
 		r = put_filter(q, real, &text, &len, &args, e);
@@ -539,9 +551,6 @@ static int prepare(struct request *q, const char *runtime, struct started *start
 	}
 	if (!strcmp(name, "krun") || !strncmp(name, "crun-", 5))
 		return refuse_handler("the runtime's name", name, e);
-	if (access(VK_HOOK_PATH, X_OK) < 0)
-		return vk_error_set(e, errno, "the hook " VK_HOOK_PATH " cannot be executed: %s",
-				    strerror(errno));
 	if (q->config && strcmp(q->config, "config.json"))
 		return edit_config(q, q->config, started, e);
 	if (asprintf(&path, "%s/config.json", bundle) < 0) {
@@ -554,7 +563,7 @@ static int prepare(struct request *q, const char *runtime, struct started *start
 /* ---- exec ---- */
 
 /* What the record of a container says: line 3 is its bundle (record.c). */
-static int read_bundle(const char *id, char *path, size_t size)
+static int config_of(const char *id, char **ret)
 {
 	_cleanup_free_ char *record = NULL, *line = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
@@ -572,7 +581,10 @@ static int read_bundle(const char *id, char *path, size_t size)
 	if (!f || *line != '/')
 		return -ENOENT;
 	line[strcspn(line, "\n")] = '\0';
-	return snprintf(path, size, "%s/config.json", line) < (int)size ? 0 : -ENAMETOOLONG;
+	if (asprintf(ret, "%s/config.json", line) >= 0)
+		return 0;
+	*ret = NULL;
+	return -ENOMEM;
 }
 
 /*
@@ -582,14 +594,13 @@ static int read_bundle(const char *id, char *path, size_t size)
  */
 static int prepare_exec(const struct request *q, struct vk_error *e)
 {
-	_cleanup_free_ char *config = NULL, *process = NULL, *text = NULL;
+	_cleanup_free_ char *path = NULL, *config = NULL, *process = NULL, *text = NULL;
 	const char *taken, *asked;
 	size_t taken_len, asked_len, len, process_len;
 	struct stat st, unused;
-	char path[4096];
 	int r;
 
-	if (!q->process || !q->id || read_bundle(q->id, path, sizeof(path)) < 0 ||
+	if (!q->process || !q->id || config_of(q->id, &path) < 0 ||
 	    read_config(path, &unused, &config, &len, e) < 0 ||
 	    oci_config_find(config, len, "process", OCI_TAKEN_APPARMOR, &taken, &taken_len, e) <
 		    0 ||
@@ -665,13 +676,12 @@ int main(int argc, char **argv)
 	struct started started = {0};
 	struct request q = {0};
 	struct vk_error e = {0};
-	char path[4096];
+	_cleanup_free_ char *path = NULL;
 	int r = request_parse(&q, argc, argv, &e);
 
 	if (r == 0)
 		r = request_configure(&q, &e);
-	if (r == 0)
-		r = find_runtime(&q, path, sizeof(path), &e);
+	r = r < 0 ? r : find_runtime(&q, &path, &e);
 	if (r == 0 && starts_container(q.command))
 		r = prepare(&q, path, &started, &e);
 	if (r == 0 && q.command && !strcmp(q.command, "exec"))

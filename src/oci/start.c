@@ -77,7 +77,7 @@ static bool may_have_handler(const char *annotations, size_t len)
 /*
  * Whether the start would begin in the host's mount namespace. Else the runtime may go there, as by
  * nsenter(1) from a container that the engine is in, and what is not where it began would be taken
- * for the container's. The pid namespace is the host's: oci_check_namespaces().
+ * for the container's. That the pid namespace is the host's vk_engine_open() makes sure of.
  */
 static bool is_in_host_mounts(void)
 {
@@ -102,7 +102,7 @@ bool start_here(const struct request *q, const char *path, const char *text, siz
 	    !oci_config_is_plain(text, len, &annotations, &annotations_len) ||
 	    may_have_handler(annotations, annotations_len) ||
 	    !find_meaning(q, annotations, annotations_len, &document) ||
-	    oci_check_namespaces(&ignored) < 0 || !is_in_host_mounts() ||
+	    oci_check_user_namespace(&ignored) < 0 || !is_in_host_mounts() ||
 	    describe(q, path, annotations, annotations_len, &st) < 0 ||
 	    oci_container_start(&st, document, &ignored) < 0)
 		return false;
