@@ -15,6 +15,8 @@
 #include "program.h"
 #include "vkernel.skel.h"
 
+#define LOG_BYTES (1u << 20)
+
 static void btf_freep(struct btf **b)
 {
 	btf__free(*b);
@@ -79,14 +81,15 @@ static int load_spliced(const struct vk_code *code, int like, const struct vk_ho
 	fd = bpf_prog_load(m == VK_MECH_LSM ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING, name,
 			   "GPL", code->insns, code->n, &opts);
 	if (fd < 0 && getenv("VKERNEL_DEBUG")) {
-		static char log[1 << 20];
+		/* Not static: it would lie between the data that every start touches. */
+		_cleanup_free_ char *log = calloc(1, LOG_BYTES);
 
 		opts.log_buf = log;
-		opts.log_size = sizeof(log);
-		opts.log_level = 1;
+		opts.log_size = log ? LOG_BYTES : 0;
+		opts.log_level = log ? 1 : 0;
 		bpf_prog_load(m == VK_MECH_LSM ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING, name,
 			      "GPL", code->insns, code->n, &opts);
-		fputs(log, stderr);
+		fputs(log ? log : "", stderr);
 		errno = EACCES;
 	}
 	if (fd < 0) {
