@@ -72,10 +72,14 @@ static bool said_by(const struct vk_filter_rule *a, const struct vk_filter_rule 
 	return rest.n == 0;
 }
 
+static bool same_verdict(struct vk_sys_verdict a, struct vk_sys_verdict b)
+{
+	return a.act == b.act && a.err == b.err;
+}
+
 static bool same_rule(const struct vk_filter_rule *a, const struct vk_filter_rule *b)
 {
-	if (a->verdict.act != b->verdict.act || a->verdict.err != b->verdict.err ||
-	    a->n_args != b->n_args)
+	if (!same_verdict(a->verdict, b->verdict) || a->n_args != b->n_args)
 		return false;
 	for (uint8_t i = 0; i < a->n_args; i++)
 		if (a->args[i].arg != b->args[i].arg || a->args[i].op != b->args[i].op ||
@@ -197,11 +201,18 @@ static const char *action_of(struct vk_sys_verdict v)
 	return words[v.act];
 }
 
-static void put_head(FILE *f, const char *indent, const char *name, struct vk_sys_verdict v)
+/* Ends what is between the brackets of "names". */
+static void put_action(FILE *f, struct vk_sys_verdict v)
 {
-	fprintf(f, "%s{\"names\": [\"%s\"], \"action\": \"%s\"", indent, name, action_of(v));
+	fprintf(f, "], \"action\": \"%s\"", action_of(v));
 	if (v.act == VK_SYS_DENY)
 		fprintf(f, ", \"errnoRet\": %u", v.err);
+}
+
+static void begin_rule(FILE *f, bool *first)
+{
+	fprintf(f, "%s    {\"names\": [", *first ? "\n" : ",\n");
+	*first = false;
 }
 
 static void put_args(FILE *f, const struct vk_filter_rule *rule)
@@ -234,38 +245,69 @@ static bool too_large(const struct vk_filter_rule *rules, size_t n)
 	return false;
 }
 
-static void put_call(FILE *f, const struct vk_filter *filter, int call,
-		     const struct list lists[VK_ABIS], bool *first)
+/**
+ * struct said - what is said of a call
+ * @by_args: what @list says; else the one verdict for all arguments
+ * @put:     it has been said
+ */
+struct said {
+	struct list list;
+	struct vk_sys_verdict verdict;
+	bool by_args;
+	bool put;
+};
+
+static struct said say(const struct vk_filter *filter, int call, const struct list lists[VK_ABIS])
 {
-	const char *name = vk_syscalls[call].name;
-	struct list l = {0};
+	struct said s = {.verdict = filter->def};
 
-	if (!agree(filter, call, lists, &l) || too_large(l.rules, l.n)) {
-		struct vk_sys_verdict v = strictest(filter, call, lists);
+	if (!agree(filter, call, lists, &s.list) || too_large(s.list.rules, s.list.n))
+		s.verdict = strictest(filter, call, lists);
+	else if (s.list.n == 1 && s.list.rules[0].n_args == 0)
+		s.verdict = s.list.rules[0].verdict;
+	else
+		s.by_args = s.list.n;
+	s.put = !s.by_args && same_verdict(s.verdict, filter->def);
+	return s;
+}
 
-		if (v.act == filter->def.act && v.err == filter->def.err)
-			return;
-		put_head(f, *first ? "\n    " : ",\n    ", name, v);
-		fputc('}', f);
-		*first = false;
-		return;
+static void put_by_args(FILE *f, const char *name, const struct list *l, bool *first)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		begin_rule(f, first);
+		fprintf(f, "\"%s\"", name);
+		put_action(f, l->rules[i].verdict);
+		put_args(f, &l->rules[i]);
 	}
-	for (size_t i = 0; i < l.n; i++) {
-		put_head(f, *first ? "\n    " : ",\n    ", name, l.rules[i].verdict);
-		put_args(f, &l.rules[i]);
-		*first = false;
+}
+
+/* One rule for all the calls that have the same verdict as the one at @from: runtimes parse the
+ * profile and pass it on, some of them more than once. */
+static void put_alike(FILE *f, struct said *all, size_t from, bool *first)
+{
+	const struct vk_sys_verdict v = all[from].verdict;
+
+	begin_rule(f, first);
+	for (size_t i = from; i < vk_n_syscalls; i++) {
+		if (all[i].put || all[i].by_args || !same_verdict(all[i].verdict, v))
+			continue;
+		fprintf(f, "%s\"%s\"", i == from ? "" : ", ", vk_syscalls[i].name);
+		all[i].put = true;
 	}
+	put_action(f, v);
+	fputc('}', f);
 }
 
 int vk_filter_json(const struct vk_filter *filter, struct vk_imported *ret, struct vk_error *e)
 {
 	static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
+	_cleanup_free_ struct said *all = calloc(vk_n_syscalls, sizeof(*all));
 	_cleanup_free_ struct list *lists = lists_of(filter);
 	bool first = true;
 	size_t size;
 	FILE *f;
 
-	if (!lists)
+	if (!lists || !all)
 		return vk_error_set(e, ENOMEM, "out of memory");
 	/* Runtimes kill what comes in by other ways, and know no other word for it. */
 	if (filter->abis != VK_ABIS_ALL && filter->other.act != VK_SYS_KILL &&
@@ -295,7 +337,13 @@ int vk_filter_json(const struct vk_filter *filter, struct vk_imported *ret, stru
 	fputs("],\n  \"syscalls\": [", f);
 	first = true;
 	for (size_t i = 0; i < vk_n_syscalls; i++)
-		put_call(f, filter, (int)i, &lists[i * VK_ABIS], &first);
+		all[i] = say(filter, (int)i, &lists[i * VK_ABIS]);
+	for (size_t i = 0; i < vk_n_syscalls; i++) {
+		if (all[i].by_args)
+			put_by_args(f, vk_syscalls[i].name, &all[i].list, &first);
+		else if (!all[i].put)
+			put_alike(f, all, i, &first);
+	}
 	fputs("\n  ]\n}\n", f);
 	return fclose(f) == 0 ? 0 : vk_error_set(e, ENOMEM, "out of memory");
 }
