@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 10
+#define VK_KERN_ABI 11
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_MAX_DEPTH 8 /* levels of a tree of instances */
@@ -132,10 +132,12 @@ _Static_assert(sizeof(struct vk_program_row) == 256, "vk_program_row is ABI");
 #define VK_MEANINGS 64 /* meanings of words that are kept */
 #define VK_MEANING_FILES 16
 #define VK_MEANING_PATH 120
+#define VK_MEANING_WORDS 416
 
 /**
  * struct vk_meaning_file - a file as it was when a policy was looked for there
- * @ino: 0: there was none; then the other numbers are 0 as well
+ * @ino:  0: there was none; then the other numbers are 0 as well
+ * @size: of a directory: a hash of what is in it, so described
  */
 struct vk_meaning_file {
 	__u64 dev;
@@ -150,18 +152,25 @@ struct vk_meaning_file {
  * struct vk_meaning - what some words for policies mean to a container's runtime, as long as the
  * files are what they were; in the map vk_meanings, by a hash of the words
  * @document: hash of the layers, see struct vk_row_state of the engine
+ * @filter:   hash of the filter for system calls that the layers need; 0: none
  * @broker:   members may push
+ * @takeover: the engine's profiles are layers
  * @n_files:  files that were looked for
+ * @asked:    SHA-256 of what the container's engine asks for; 0 where it does not count, as the
+ *            policies need no filter and take over no profile
+ * @profile:  SHA-256 of the seccomp profile that comes of it, which is in a file; 0: none
  * @words:    the words of the administrator and of the container
- *
- * Kept only of policies that need no filter for system calls and take over no profile: nothing
- * else of a container's configuration decides about them then.
  */
 struct vk_meaning {
 	__u64 document;
+	__u64 filter;
 	__u32 broker;
+	__u32 takeover;
 	__u32 n_files;
-	char words[496];
+	__u32 reserved;
+	__u8 asked[32];
+	__u8 profile[32];
+	char words[VK_MEANING_WORDS];
 	struct vk_meaning_file files[VK_MEANING_FILES];
 };
 _Static_assert(sizeof(struct vk_meaning) == 512 + VK_MEANING_FILES * 160, "vk_meaning is ABI");

@@ -273,6 +273,9 @@ bool vk_entry_knows(const char *name);
  * whether rules that need another may stay unenforced. Without it, layers that need a filter are
  * refused. */
 void vk_engine_entry(struct vk_engine *eng, uint64_t hash, bool degraded);
+/* The same, where it is known that layers with the number @document (see vk_layers_document()) need
+ * that filter: of them it is not found out again. */
+void vk_engine_entry_of(struct vk_engine *eng, uint64_t hash, uint64_t document);
 
 /* ---- policy programs: docs/programs.md ---- */
 

@@ -281,7 +281,14 @@ bool vk_entry_knows(const char *name)
 void vk_engine_entry(struct vk_engine *eng, uint64_t hash, bool degraded)
 {
 	eng->entry = hash;
+	eng->entry_of = 0;
 	eng->degraded = degraded;
+}
+
+void vk_engine_entry_of(struct vk_engine *eng, uint64_t hash, uint64_t document)
+{
+	vk_engine_entry(eng, hash, false);
+	eng->entry_of = document;
 }
 
 /* The first rule that only a filter can enforce, for the message. */

@@ -154,6 +154,7 @@ struct vk_engine {
 	} * reserved;
 	size_t n_reserved;
 	uint64_t entry;
+	uint64_t entry_of; /* document that is known to need it; 0: none */
 	bool degraded;
 	uint64_t ensured; /* needs whose hooks are known to be attached */
 	uint32_t in_force; /* of an instance that another one is made like */
@@ -265,6 +266,7 @@ struct vk_plan_text {
  * @owner:   whose they are
  * @uid:     of a pushed one: who pushed it; else -1
  * @n_chain: how many
+ * @fits:    its layers are known to need no other filter for system calls than it has
  * @img:     the image, once compiled
  * @shared:  there is none: it is that of another instance, in @slot, as @state says
  * @slot:    where it is loaded
@@ -278,6 +280,7 @@ struct vk_plan_item {
 	uint32_t owner[VK_CHAIN];
 	int64_t uid[VK_CHAIN];
 	size_t n_chain;
+	bool fits;
 	struct vk_image *img;
 	bool shared;
 	uint32_t slot;

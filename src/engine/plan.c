@@ -293,7 +293,7 @@ int vk_plan_compile(struct vk_plan *p, struct vk_error *e)
 		if (item->shared)
 			continue;
 		r = item->img ? 0 : vk_plan_layers(p, item, &l, e);
-		if (r == 0 && !item->img)
+		if (r == 0 && !item->img && !item->fits)
 			r = vk_entry_check(p->degraded, (const struct vk_policy *const *)l.layer,
 					   l.n, item->state.entry, &item->state.entry, e);
 		if (r == 0 && !item->img)

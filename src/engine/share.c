@@ -54,13 +54,15 @@ int vk_share_image(struct vk_plan *p, struct vk_engine *eng, const char *documen
 	struct vk_plan_item *item = &p->items[0];
 	struct vk_row_state *next = &item->state;
 	const struct vk_row_state *s;
-	int r;
+	int r = 0;
 
 	next->document = hash_document(document);
 	if (item->id || item->parent || p->n != 1)
 		return 0;
 	/* Which filter it is under differs, and is checked for each. */
-	r = vk_entry_check(p->degraded, p->given, p->n_given, next->entry, &next->entry, e);
+	if (next->document != eng->entry_of)
+		r = vk_entry_check(p->degraded, p->given, p->n_given, next->entry, &next->entry, e);
+	item->fits = r == 0;
 	s = r == 0 ? find(eng, next->document, false) : NULL;
 	if (!s)
 		return r;

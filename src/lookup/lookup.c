@@ -22,6 +22,12 @@ void vk_lookup_watch(vk_lookup_fn fn, void *data)
 	watch_data = data;
 }
 
+void vk_lookup_tell(const char *path, const struct stat *st)
+{
+	if (watch)
+		watch(path, st, watch_data);
+}
+
 void vk_source_free(struct vk_source *s)
 {
 	free(s->text);
@@ -79,15 +85,13 @@ int vk_lookup_path(const char *path, bool others, struct vk_source *ret, struct 
 	int r;
 
 	if (fd < 0 && errno == ENOENT) {
-		if (watch)
-			watch(path, NULL, watch_data);
+		vk_lookup_tell(path, NULL);
 		return -ENOENT;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return vk_error_at(e, errno, path, 0, 0, "cannot read this policy: %s",
 				   strerror(errno));
-	if (watch)
-		watch(path, &st, watch_data);
+	vk_lookup_tell(path, &st);
 	if (!S_ISREG(st.st_mode))
 		return vk_error_at(e, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, path, 0, 0,
 				   "a policy must be a regular file");

@@ -40,9 +40,12 @@ int vk_lookup_read(int fd, size_t size, char **ret, size_t *ret_len);
  * for. */
 int vk_lookup_path(const char *path, bool others, struct vk_source *ret, struct vk_error *e);
 /* From now on calls @fn for each file that a policy is looked for in, with what it was when it was
- * read, or NULL where there is none. For programs that keep what they found. */
+ * read, or NULL where there is none, and for directories in all of whose files a profile is looked
+ * for. A NULL path: of more files than can be told. For programs that keep what they found. */
 typedef void (*vk_lookup_fn)(const char *path, const struct stat *st, void *data);
 void vk_lookup_watch(vk_lookup_fn fn, void *data);
+/* Tells who watches of one more. */
+void vk_lookup_tell(const char *path, const struct stat *st);
 /* Finds a name in @dirs and among the built-in sets. -ENOENT leaves the error unset. */
 int vk_lookup_name(const char *const *dirs, const char *name, struct vk_source *ret,
 		   struct vk_error *e);

@@ -109,6 +109,7 @@ static int try_file(const char *dir, const char *path, const char *name, struct 
 	if (!memmem(text, from.len, name, strlen(name)))
 		return 0;
 	from.text = text;
+	vk_lookup_tell(NULL, NULL); /* what it includes */
 	r = vk_import(VK_IMPORT_APPARMOR, &from, ret, e);
 	if (r == 0)
 		return 1;
@@ -119,8 +120,11 @@ static int try_file(const char *dir, const char *path, const char *name, struct 
 int vk_profile_find(const char *dir, const char *name, struct vk_imported *ret, struct vk_error *e)
 {
 	struct dirent **entries;
-	int n = scandir(dir, &entries, is_profile, alphasort), found = 0, r = 0;
+	int n, found = 0, r = 0;
+	struct stat st;
 
+	vk_lookup_tell(dir, stat(dir, &st) == 0 ? &st : NULL);
+	n = scandir(dir, &entries, is_profile, alphasort);
 	if (n < 0)
 		return errno == ENOENT ? -ENOENT :
 					 vk_error_at(e, errno, dir, 0, 0, "cannot read it: %s",

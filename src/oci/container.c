@@ -111,7 +111,8 @@ static int bind_process(struct vk_engine *eng, const struct oci_state *st, uint3
 	return r;
 }
 
-/* Makes the instance, of layers or like others of @document, and binds the process. */
+/* Makes the instance, of layers or like others of @document, and binds the process. With both it is
+ * known that the layers are those, and that they need the filter. */
 static int create(struct vk_engine *eng, const struct oci_state *st, int pidfd,
 		  const struct oci_layers *l, uint64_t document, uint64_t filter,
 		  struct vk_error *e)
@@ -122,7 +123,7 @@ static int create(struct vk_engine *eng, const struct oci_state *st, int pidfd,
 
 	if (r < 0)
 		return r;
-	vk_engine_entry(eng, filter, false);
+	vk_engine_entry_of(eng, filter, document);
 	r = l ? vk_instance_create(eng, st->name, (const struct vk_policy *const *)l->layers, l->n,
 				   &id, e) :
 		vk_instance_create_like(eng, st->name, document, &id, e);
@@ -144,7 +145,7 @@ static int open_process(const struct oci_state *st, struct vk_error *e)
 }
 
 int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
-			 struct vk_error *e)
+			 uint64_t document, struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_close_ int pidfd = open_process(st, e);
@@ -156,10 +157,11 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
 		r = meet_existing(eng, st, l, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return create(eng, st, pidfd, l, 0, filter, e);
+	return create(eng, st, pidfd, l, document, filter, e);
 }
 
-int oci_container_create_like(const struct oci_state *st, uint64_t document, struct vk_error *e)
+int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
+			      struct vk_error *e)
 {
 	vk_cleanup(vk_engine_closep) struct vk_engine *eng = NULL;
 	_cleanup_close_ int pidfd = open_process(st, e);
@@ -171,7 +173,7 @@ int oci_container_create_like(const struct oci_state *st, uint64_t document, str
 	if (vk_engine_open(&eng, VK_OPEN_BRIEF | VK_OPEN_PLACES, &none) < 0 ||
 	    vk_instance_exists(eng, st->name))
 		return -ENOENT;
-	return create(eng, st, pidfd, NULL, document, 0, e);
+	return create(eng, st, pidfd, NULL, document, filter, e);
 }
 
 int oci_container_start(const struct oci_state *st, uint64_t document, struct vk_error *e)

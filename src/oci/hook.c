@@ -7,12 +7,14 @@
  *	vkernel-hook deleted				by the runtime wrapper: ends no process
  *	vkernel-hook filter [--policy NAME]...		config.json's part on standard input
  *
- * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json
+ * --takeover: the engine's profiles become layers; --taken=CONFIG: those put aside in config.json;
+ * --asked=HASH: what the first step has kept for the second, see meaning.h
  *
  * A failure of createRuntime stops the container, so it says why in one line, which engines show.
  * Nothing that the image or the caller's environment controls is trusted: no variables, no
  * relative paths, no descriptors besides the three.
  */
+#include <ctype.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -92,6 +94,7 @@ static int read_state(struct oci_state *ret, struct vk_error *e)
  * @filter:   hash of the filter for system calls that the runtime installs
  * @takeover: of all containers the profiles are taken over
  * @taken:    the config.json where they are put aside, or NULL
+ * @asked:    by what it is kept that they mean this, if @keeps
  * @words:    of the policies, as given
  */
 struct options {
@@ -100,7 +103,19 @@ struct options {
 	size_t n_words;
 	bool takeover;
 	const char *taken;
+	bool keeps;
+	uint8_t asked[32];
 };
+
+/* Whether @s is 64 hexadecimal digits. */
+static bool read_hash(const char *s, uint8_t ret[32])
+{
+	for (size_t i = 0; i < 32; i++)
+		if (!isxdigit((unsigned char)s[2 * i]) || !isxdigit((unsigned char)s[2 * i + 1]) ||
+		    sscanf(s + 2 * i, "%2hhx", &ret[i]) != 1)
+			return false;
+	return !s[64];
+}
 
 static int read_options(struct options *o, int argc, char **argv, struct vk_error *e)
 {
@@ -117,6 +132,8 @@ static int read_options(struct options *o, int argc, char **argv, struct vk_erro
 			o->takeover = true;
 		else if (!strncmp(argv[i], "--taken=/", 9))
 			o->taken = argv[i] + 8;
+		else if (!strncmp(argv[i], "--asked=", 8))
+			o->keeps = read_hash(argv[i] + 8, o->asked);
 		else
 			return vk_error_set(e, EINVAL, "unknown argument \"%s\" of the hook",
 					    argv[i]);
@@ -153,10 +170,13 @@ static int choose_policies(struct oci_layers *l, const struct options *o, const 
  * by the wrapper: its edit of config.json may be older than the policies are. */
 static bool find_meaning(struct vk_meaning *m, const struct options *o, const char *annotation)
 {
-	return (!annotation || *annotation) &&
-	       oci_meaning_words(m, o->words, o->n_words, annotation ? annotation : "",
-				 annotation ? strlen(annotation) : 0) &&
-	       oci_meaning_find(m);
+	if ((annotation && !*annotation) || ((o->filter || o->taken) && !o->keeps) ||
+	    !oci_meaning_words(m, o->words, o->n_words, annotation ? annotation : "",
+			       annotation ? strlen(annotation) : 0))
+		return false;
+	if (o->keeps)
+		memcpy(m->asked, o->asked, sizeof(m->asked));
+	return oci_meaning_find(m) && m->filter == o->filter && !!m->takeover == !!o->taken;
 }
 
 static int create(int argc, char **argv, struct vk_error *e)
@@ -164,6 +184,7 @@ static int create(int argc, char **argv, struct vk_error *e)
 	_cleanup_layers_ struct oci_layers layers = {0};
 	_cleanup_state_ struct oci_state st = {0};
 	struct vk_meaning meaning;
+	uint64_t document = 0;
 	struct options o = {0};
 	int r = read_options(&o, argc, argv, e);
 
@@ -173,8 +194,9 @@ static int create(int argc, char **argv, struct vk_error *e)
 		r = oci_check_namespaces(e);
 	if (r < 0)
 		return r;
-	if (!o.filter && !o.taken && find_meaning(&meaning, &o, st.policies)) {
-		r = oci_container_create_like(&st, meaning.document, e);
+	if (find_meaning(&meaning, &o, st.policies)) {
+		document = meaning.document;
+		r = oci_container_create_like(&st, document, o.filter, e);
 		if (r != -ENOENT || e->code)
 			return r;
 	}
@@ -182,28 +204,30 @@ static int create(int argc, char **argv, struct vk_error *e)
 	if (r == 0 && o.taken)
 		r = oci_take_over_config(&layers, o.taken, e);
 	if (r == 0)
-		r = oci_container_create(&st, &layers, o.filter, e);
+		r = oci_container_create(&st, &layers, o.filter, document, e);
 	return r;
 }
 
-/* What stays the same for other containers: nothing but the policies has decided about it. */
-static void keep_meaning(struct vk_meaning *a, const struct oci_question *q,
-			 const struct options *o, const struct oci_layers *l, bool push)
+/* For the second step, and for other containers. @a: the files, and what they mean. */
+static void keep_meaning(struct vk_meaning *a, const char *annotation, const struct options *o,
+			 const char *question, size_t len, const char *profile)
 {
 	struct vk_meaning words;
 	struct stat st;
 
-	if (!oci_meaning_words(&words, o->words, o->n_words, q->policies ? q->policies : "",
-			       q->policies ? strlen(q->policies) : 0))
+	if (!oci_meaning_words(&words, o->words, o->n_words, annotation ? annotation : "",
+			       annotation ? strlen(annotation) : 0))
 		return;
+	/* Else nothing but the policies has decided about it. */
+	if (profile || a->takeover)
+		oci_meaning_ask(&words, question, len, o->takeover);
 	memcpy(a->words, words.words, sizeof(a->words));
+	memcpy(a->asked, words.asked, sizeof(a->asked));
 	/* Another version of this program might say something else. */
 	if (stat(VK_HOOK_PATH, &st) < 0)
 		return;
 	oci_meaning_note(VK_HOOK_PATH, &st, a);
-	a->document = vk_layers_document((const struct vk_policy *const *)l->layers, l->n);
-	a->broker = push;
-	oci_meaning_keep(a);
+	oci_meaning_keep(a, profile);
 }
 
 /* Prints "HASH[ takeover][ broker]", the last when members may push, and on the lines after it the
@@ -236,8 +260,12 @@ static int filter(int argc, char **argv, struct vk_error *e)
 		r = oci_filter(&layers, take ? NULL : q.seccomp, &hash, &json, e);
 	if (r < 0)
 		return r;
-	if (!json && !take)
-		keep_meaning(&meaning, &q, &o, &layers, push);
+	meaning.document =
+		vk_layers_document((const struct vk_policy *const *)layers.layers, layers.n);
+	meaning.filter = json ? hash : 0;
+	meaning.broker = push;
+	meaning.takeover = take;
+	keep_meaning(&meaning, q.policies, &o, text, len, json);
 	if (printf("%016llx%s%s\n%s", (unsigned long long)hash, take ? " takeover" : "",
 		   push ? " broker" : "", json ? json : "") < 0 ||
 	    fflush(stdout) != 0)

@@ -105,14 +105,15 @@ int oci_take_over_config(struct oci_layers *l, const char *path, struct vk_error
 
 /* Puts the container under the layers, from its program's exec on. A second call for the same
  * container, of another hook, adds layers. Nothing half-made stays when it fails. @filter: hash of
- * the filter for system calls that its runtime installs, 0: none. */
+ * the filter for system calls that its runtime installs, 0: none. @document: number of layers (see
+ * vk_layers_document()) of which it is known that they need that filter, or 0. */
 int oci_container_create(const struct oci_state *st, const struct oci_layers *l, uint64_t filter,
-			 struct vk_error *e);
-/* The same, without a filter, under the layers with the number @document (see vk_layers_document())
- * of which another instance is made; nothing is parsed. -ENOENT, without an error: there is none,
- * or this container has an instance. */
-int oci_container_create_like(const struct oci_state *st, uint64_t document, struct vk_error *e);
-/* The same, by who is about to execute the container's runtime: all that the runtime starts is told
+			 uint64_t document, struct vk_error *e);
+/* The same, under the layers with the number @document, of which another instance is made; nothing
+ * is parsed. -ENOENT, without an error: there is none, or this container has an instance. */
+int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
+			      struct vk_error *e);
+/* The same, without a filter, by who is about to execute the container's runtime: all that the runtime starts is told
  * from the container's program by its mount namespace, so the runtime needs no hook for it. @st has
  * no pid of the container yet. -EEXIST, without an error: this container has an instance. */
 int oci_container_start(const struct oci_state *st, uint64_t document, struct vk_error *e);

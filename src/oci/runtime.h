@@ -52,4 +52,7 @@ int request_parse(struct request *q, int argc, char **argv, struct vk_error *e);
  * @q leaves open. */
 int request_configure(struct request *q, struct vk_error *e);
 
+/* Return: 0; a negative errno. */
+int write_all(int fd, const char *s, size_t len);
+
 #endif

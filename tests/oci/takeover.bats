@@ -86,6 +86,100 @@ take_bundle() { # command
 	has 0 docker-default engine-seccomp no-other
 }
 
+# What is kept of profiles, by inode: it changes when one is made anew.
+kept() {
+	stat -c '%n %i' /run/vkernel/profiles/[0-9a-f][0-9a-f]
+}
+
+# The profile that the bundle's runtime gets, and whether it was made anew for it.
+made() { # yes|no
+	local before
+	before=$(kept)
+	"$runtime" --vkernel-runtime $bundles/stand-in create -b $bundles/c c </dev/null
+	jq -S .linux.seccomp $bundles/c/config.json >/tmp/made
+	[[ $1 == "$([[ $(kept) == "$before" ]] && echo no || echo yes)" ]] || {
+		echo "made anew, other than: $1; before: $before, now: $(kept)"
+		return 1
+	}
+}
+
+# Whether the profile is kept: its files may have changed just now.
+is_kept() {
+	made yes && made no
+}
+
+@test "what was made of profiles is kept, and made anew when anything differs" {
+	local file good=/tmp/good
+	take_bundle 'busybox adjtimex -f 0 2>&1; mkdir /tmp/x && echo there'
+	printf '#!/bin/true\n' >$bundles/stand-in
+	chmod +x $bundles/stand-in
+	rm -rf /run/vkernel/profiles
+	mkdir -m 700 /run/vkernel/profiles
+	touch /run/vkernel/profiles/00
+	wait_for 120 is_kept
+	cp /tmp/made $good
+	file=$(ls -t /run/vkernel/profiles/[0-9a-f][0-9a-f] | head -n 1)
+	jq -S . "$file" | cmp - $good
+	[[ $(stat -c '%a %u' "$file") == "600 0" ]]
+
+	# Damaged, cut off, another one's, or somebody else's: never used.
+	jq '.defaultAction = "SCMP_ACT_ALLOW"' $good >"$file"
+	made yes
+	cmp /tmp/made $good
+	truncate -s -1 "$file"
+	made yes
+	cmp /tmp/made $good
+	chmod o+w "$file"
+	made yes
+	chown 1000 "$file"
+	made yes
+	rm "$file"
+	made yes
+	cmp /tmp/made $good
+	made no
+	cmp /tmp/made $good
+	# Who writes one does not keep others waiting.
+	flock /run/vkernel/profiles/lock "$BASH" -c 'rm "$1"; shift; "$@" </dev/null' - "$file" \
+		"$runtime" --vkernel-runtime $bundles/stand-in create -b $bundles/c c
+	jq -S .linux.seccomp $bundles/c/config.json | cmp - $good
+	[[ ! -e $file ]]
+	made yes
+
+	# By both steps of a start.
+	run "$runtime" run -b $bundles/c c </dev/null
+	has 0 "Operation not permitted" there
+	made no
+
+	# Another profile of the engine's.
+	jq '.linux."x-vkernel-seccomp".syscalls[].names -= ["mkdir", "mkdirat"]' \
+		$bundles/c/config.json >$bundles/c/new
+	cp $bundles/c/config.json $bundles/c/old
+	mv $bundles/c/new $bundles/c/config.json
+	made yes
+	run cmp /tmp/made $good
+	[[ $status == 1 ]]
+	run "$runtime" --vkernel-runtime /usr/bin/crun run -b $bundles/c c </dev/null
+	has 1 "Operation not permitted" "can't create directory"
+	mv $bundles/c/old $bundles/c/config.json
+	made no
+	cmp /tmp/made $good
+
+	# Another text of the policy, and a profile of the administrator's in place of the built-in one.
+	cp $policy /tmp/policy
+	echo 'syscalls: {deny: [getpriority]}' >>$policy
+	made no # but not as before
+	jq -e 'any(.syscalls[].names[]; . == "getpriority")' $good
+	jq -e 'all(.syscalls[].names[]; . != "getpriority")' /tmp/made
+	cp /tmp/policy $policy
+	wait_for 120 is_kept
+	cmp /tmp/made $good
+	printf '#include <tunables/global>\nprofile docker-default {\nfile,\ncapability,\nset rlimit nofile <= 10,\n}\n' \
+		>/etc/apparmor.d/mine
+	run "$runtime" --vkernel-runtime $bundles/stand-in create -b $bundles/c c </dev/null
+	has 1 "limits of resources are not set by a policy"
+	rm /etc/apparmor.d/mine
+}
+
 @test "what cannot be taken over stops the container, with the reason" {
 	take_bundle true
 	jq '.process.apparmorProfile = "mine"' $bundles/c/config.json >$bundles/c/new
