@@ -29,6 +29,10 @@
  * @name:  in the output
  * @op:    the operation; negative on failure
  * @batch: operations in a batch; 1: one is longer than half a timer tick takes or varies much
+ * @times: so many times the batches of other rows, 0: as many. Where the kernel's own work (slabs,
+ *         the scheduler's clock) differs from one operation to the next, many short batches tell
+ *         what an operation takes without it; what a twentieth of them takes at most counts, as a
+ *         few after a tick of the timer take less than any other
  * @once:  path of the operation's file, which is new to each: at most FILES in all
  * @mount: where those files are
  * @begin: runs before the first batch
@@ -39,6 +43,7 @@ struct row {
 	const char *name;
 	int (*op)(unsigned int i);
 	unsigned int batch;
+	unsigned int times;
 	void (*once)(char *path, const char *mount, unsigned int i);
 	const char *mount;
 	void (*begin)(void);

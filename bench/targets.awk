@@ -11,11 +11,11 @@ BEGIN {
 	free = "getppid stat fstat read write page-fault context-switch"
 	hooks["open-close"] = hooks["first-file"] = hooks["first-path"] = hooks["capable"] = 1
 	hooks["ptrace-attach"] = hooks["open-close-deep"] = hooks["open-close-long"] = 1
-	hooks["signal"] = hooks["mmap-exec"] = hooks["pipe"] = 1
+	hooks["signal"] = hooks["mmap"] = hooks["mmap-exec"] = hooks["pipe"] = 1
 	# Of what runs several, how many is counted ("calls" lines): a socket's own name, as any, is
 	# watched (d_instantiate), beside the check; overlayfs opens the file underneath, too. Not
-	# looked at is what takes the kernel itself more or less by chance: mmap by 60, making files,
-	# connections of TCP, fork and cold files by hundreds.
+	# looked at is what takes the kernel itself more or less by chance: making files, connections
+	# of TCP, fork and cold files by hundreds.
 }
 $1 == "calls" && $3 >= 0.5 { hooks[$2] = $3 }
 $1 == "micro" { micro[$3, $2] = $4 }
