@@ -84,7 +84,7 @@ static __noinline bool vk_leave_path(struct dentry *dentry, struct vfsmount *mnt
 	return vk_copy_only(&c, vk_build_name(&c, dentry, mnt));
 }
 
-/* The same with two names. The old one last: a report takes what is in scratch. */
+/* The same with two names; a report takes the old one. */
 static __noinline bool vk_leave_paths(struct dentry *old, struct dentry *new, struct vfsmount *mnt)
 {
 	struct vk_policy_event *ev;

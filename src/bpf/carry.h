@@ -82,6 +82,8 @@ __attribute__((used)) static __noinline long vk_program_denied(struct vk_policy_
 	d.arg[0] = ev->hook;
 	d.arg[1] = id;
 	d.class = ev->path_kind;
+	d.path = (u64)ev->path; /* not looked at where the event has none */
+	d.path_len = ev->path_len;
 	if (vk_begin(&c))
 		vk_report(&c, &d);
 	return d.err ? -(s64)err : 0;

@@ -16,6 +16,7 @@
 
 /**
  * struct vk_detail - what a report says beyond who and when; see struct vk_event
+ * @path: address of the name that @class is of, @path_len bytes; 0: it is in scratch
  */
 struct vk_detail {
 	u16 op;
@@ -25,6 +26,8 @@ struct vk_detail {
 	u32 class;
 	u64 arg[3];
 	u64 addr[2];
+	u64 path;
+	u64 path_len;
 };
 
 /* False: @cause is over @limit in this second, counted. *ret: left out since the last one. */
@@ -119,13 +122,13 @@ static __noinline void vk_report_forged(struct task_struct *task, struct vk_memb
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* Writes the report; @with_path: of the name in scratch. */
+/* Writes the report. */
 static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32 suppressed)
 {
 	struct task_struct *task = c->task;
 	struct vk_scratch *s;
 	struct vk_event *e;
-	u64 len;
+	u64 path, len;
 
 	e = bpf_ringbuf_reserve(&vk_events, sizeof(*e), 0);
 	if (!e) {
@@ -148,13 +151,17 @@ static __noinline void vk_emit(struct vk_call *c, const struct vk_detail *d, u32
 	((u64 *)e->addr)[0] = d->addr[0];
 	((u64 *)e->addr)[1] = d->addr[1];
 	if (d->class == VK_NAME_KNOWN || d->class == VK_NAME_FOREIGN) {
-		s = vk_scratch_of(task);
+		path = d->path;
+		len = d->path_len;
+		s = path ? NULL : vk_scratch_of(task);
 		if (s && s->off <= VK_PATH) {
+			path = (u64)&s->buf[s->off & (VK_PATH - 1)];
 			len = VK_PATH - s->off;
+		}
+		if (path) {
 			if (len > VK_EVENT_PATH - 1)
 				len = VK_EVENT_PATH - 1;
-			bpf_probe_read_kernel(e->path, VK_EVENT_PATH,
-					      &s->buf[s->off & (VK_PATH - 1)]);
+			bpf_probe_read_kernel(e->path, VK_EVENT_PATH, (const void *)path);
 			e->path[VK_EVENT_PATH - 1] = 0;
 			e->path_len = len;
 		}

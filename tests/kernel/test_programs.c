@@ -176,22 +176,44 @@ static int link_within(void)
 	return r;
 }
 
+/* What is reported of a program's denial has the old of two names. */
+static int check_name(const struct vk_event *ev, void *data)
+{
+	unsigned int *n = data;
+
+	if (ev->vki == live.id) {
+		++*n;
+		CHECK_STREQ(ev->path, LIVE_DIR "/from/file");
+		CHECK_EQ(ev->path_len, sizeof(LIVE_DIR "/from/file") - 1);
+	}
+	return 0;
+}
+
 LIVE_TEST_WITHIN(both_names, 120)
 {
 	static const struct program_op across = {0, rename_across}, back = {0, rename_back},
 				       swap = {0, exchange}, link_ = {0, link_across},
 				       within = {0, link_within};
+	struct vk_event_reader *reader = NULL;
+	struct vk_error e = {0};
+	unsigned int reported = 0;
 
 	live_file(LIVE_DIR "/from/file", "text");
 	live_file(LIVE_DIR "/to/other", "text");
 	live_policy(NOTHING);
 	push_object("both_names.bpf.o", "both");
+	if (!live_ok(vk_events_open(live.eng, &reader, &e), &e))
+		tap_abort();
 	CHECK_EQ(as_member(&across), EDQUOT);
 	CHECK_EQ(as_member(&swap), EBUSY);
 	CHECK_EQ(as_member(&link_), EROFS);
 	CHECK_EQ(as_member(&within), 0);
 	CHECK_EQ(rename_across(), 0);
 	CHECK_EQ(as_member(&back), 0);
+	while (vk_events_poll(reader, 0, check_name, &reported) > 0)
+		;
+	vk_events_close(reader);
+	CHECK_EQ(reported, 3);
 }
 
 /* ---- the examples ---- */
