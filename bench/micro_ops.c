@@ -452,7 +452,7 @@ const struct row rows[] = {
 	{.name = "tcp-connect", .op = op_tcp_connect, .batch = 10},
 	{.name = "pipe", .op = op_pipe, .batch = 20},
 	{.name = "signal", .op = op_signal, .batch = 50, .begin = begin_signal},
-	{.name = "context-switch", .op = op_switch, .batch = 5, .times = 10, .begin = begin_switch},
+	{.name = "context-switch", .op = op_switch, .batch = 50, .begin = begin_switch},
 	{.name = "ptrace-attach", .op = op_ptrace, .batch = 1, .times = 10, .begin = begin_ptrace},
 	{.name = "mmap", .op = op_mmap_anon, .batch = 5, .times = 10},
 	{.name = "mmap-exec", .op = op_mmap, .batch = 5, .times = 10},
