@@ -11,11 +11,14 @@
  *
  * The automaton. A state is an "entry", a u16; its row starts at rows + entry * VK_ROW_UNIT and
  * is image.stride bytes long (a multiple of VK_ROW_UNIT). Column 0 of a row is the index of the
- * state's verdict in image.verdicts, and flags (VK_ROW_*) that say that walking on is needless;
- * column c (1..image.classes) is the entry that follows on a byte of class c. image.class_of[byte]
- * is the class times two, that is, the byte offset of the column, so that one step is
+ * state's verdict in image.verdicts, and VK_ROW_FINAL; column c (1..image.classes) is the entry that
+ * follows on a byte of class c. image.class_of[byte] is the class times two, that is, the byte
+ * offset of the column, so that one step is
  *
  *	entry = *(u16 *)(rows + entry * VK_ROW_UNIT + class_of[byte])
+ *
+ * States that no byte but '/' leaves are numbered last, from image.settled on: once in one, the rest
+ * of a component need not be looked at. VK_ROW_FINAL says that no byte at all leaves the state.
  *
  * The canonical name of a file is "" for the root directory and "/a/b" for all else: no trailing
  * slash, no empty, "." or ".." component. The name of an abstract unix socket is "@" and its
@@ -36,7 +39,7 @@
 #include "vk_rights.h"
 
 #define VK_IMAGE_MAGIC 0x31494b56u /* "VKI1" */
-#define VK_IMAGE_ABI 3
+#define VK_IMAGE_ABI 4
 #define VK_IMAGE_HEADER 16384
 #define VK_ROW_UNIT 32
 #define VK_VERDICTS 480 /* distinct verdicts of one image; more is a compile error */
@@ -48,8 +51,7 @@
 
 /* Column 0 of a row. */
 #define VK_ROW_VERDICT 0x1ffu /* index of the verdict */
-#define VK_ROW_SETTLED 0x8000u /* no byte but '/' leaves this state */
-#define VK_ROW_FINAL 0x4000u /* no byte at all leaves it */
+#define VK_ROW_FINAL 0x4000u /* no byte at all leaves this state */
 
 /* Size classes of the map value that holds an image: the largest entry of each. */
 #define VK_SMALL_ENTRY 0x7ffu
@@ -160,6 +162,7 @@ enum vk_need {
  * struct vk_image - header of a ruleset image
  * @magic:         VK_IMAGE_MAGIC
  * @abi:           VK_IMAGE_ABI
+ * @settled:       entries from this one on are of states that only '/' leaves, if any byte does
  * @size:          bytes used, header included
  * @max_entry:     largest entry in use; decides the size class
  * @stride:        bytes of a row
@@ -191,7 +194,7 @@ enum vk_need {
 struct vk_image {
 	__u32 magic;
 	__u16 abi;
-	__u16 pad0;
+	__u16 settled;
 	__u32 size;
 	__u32 max_entry;
 	__u16 stride;

@@ -15,7 +15,7 @@
 #endif
 #include "vk_image.h"
 
-#define VK_KERN_ABI 11
+#define VK_KERN_ABI 12
 
 #define VK_INSTANCES 16384 /* ids 1 to 16383; a power of two, ids are masked with it */
 #define VK_MAX_DEPTH 8 /* levels of a tree of instances */

@@ -43,18 +43,22 @@ static __always_inline bool vk_name_is_inline(struct dentry *d, u64 off)
 	return (u64)d->d_name.name == (u64)d + off && d->d_name.len < VK_INLINE;
 }
 
-/* Column 0 of a state: verdict and flags. */
+/* Whether no byte but '/' leaves the state. */
+static __always_inline bool vk_settled(const u8 *img, u64 entry)
+{
+	return entry >= ((const struct vk_image *)img)->settled;
+}
+
+/* Column 0 of a state: verdict and flag. */
 static __always_inline u64 vk_row_head(const u8 *img, u64 mask, u64 entry)
 {
 	return *(const u16 *)(img + VK_IMAGE_HEADER + (entry & mask) * VK_ROW_UNIT);
 }
 
-static __always_inline bool vk_row_has(const u8 *img, u64 mask, u64 entry, u64 flag)
+/* Whether no byte at all leaves the state. */
+static __always_inline bool vk_final(const u8 *img, u64 mask, u64 entry)
 {
-	u64 head = vk_row_head(img, mask, entry);
-
-	asm volatile("" : "+r"(head)); /* else bit 15 is tested as a sign, which takes two more */
-	return head & flag;
+	return vk_settled(img, entry) && vk_row_head(img, mask, entry) & VK_ROW_FINAL;
 }
 
 /*
@@ -77,7 +81,7 @@ static __always_inline u32 vk_feed_component(const u8 *img, u64 mask, u64 entry,
 			entry = vk_step(img, mask, entry, v & 0xff);
 			v >>= 8;
 			if ((w == 0 && k < 4) || k == 7) {
-				if (vk_row_has(img, mask, entry, VK_ROW_SETTLED))
+				if (vk_settled(img, entry))
 					return entry;
 			}
 		}
@@ -260,7 +264,7 @@ static __always_inline u64 vk_dir_data(struct vk_call *c, u64 data)
 {
 	u64 rights;
 
-	if (!vk_row_has(c->img, c->mask, VK_NAME_ENTRY(data), VK_ROW_SETTLED))
+	if (!vk_settled(c->img, VK_NAME_ENTRY(data)))
 		return data;
 	rights = vk_name_rights(c, (u32)data);
 	if (rights >> 32)
@@ -328,7 +332,7 @@ below:
 		asm volatile("" : "+r"(n));
 		if (n >= VK_DEPTH) /* never: for the verifier */
 			return VK_NAME_SLOW;
-		if (vk_row_has(img, mask, entry, VK_ROW_FINAL))
+		if (vk_final(img, mask, entry))
 			break;
 		d = chain[n];
 		if (!vk_name_is_inline(d, off))
@@ -365,7 +369,7 @@ static __noinline u32 vk_name_in(struct vk_call *c, u32 dir, struct dentry *dent
 {
 	u64 entry = VK_NAME_ENTRY(dir);
 
-	if (!vk_row_has(c->img, c->mask, entry, VK_ROW_SETTLED))
+	if (!vk_settled(c->img, entry))
 		entry = vk_feed_component(c->img, c->mask, entry, dentry, vk_inline_off);
 	return VK_NAME(VK_NAME_CLASS(dir), entry);
 }

@@ -42,16 +42,42 @@ static int too_big(const struct nfa *a, struct vk_error *e, const char *message)
 	return nfa_blame(a, longest, n, e, message, "; the longest patterns are ");
 }
 
-/* The flags of a state; names hold every byte but NUL. */
-static uint16_t settled(const struct dfa *d, size_t state)
+/* Whether no byte but '/' leaves a state; names hold every byte but NUL. */
+static bool is_settled(const struct dfa *d, size_t state)
 {
-	uint16_t flags = VK_ROW_SETTLED | VK_ROW_FINAL;
-
 	for (size_t b = 1; b < 256; b++) {
-		if (d->next[state * d->classes + d->class_of[b]] != state)
-			flags &= b == '/' ? ~VK_ROW_FINAL : 0;
+		if (b != '/' && d->next[state * d->classes + d->class_of[b]] != state)
+			return false;
 	}
-	return flags;
+	return true;
+}
+
+/* The rows, those of settled states last; @entry: room for an entry of each state. */
+static void fill_rows(struct vk_image *img, const struct dfa *d, size_t units, uint16_t *entry)
+{
+	size_t n = 0;
+
+	for (size_t s = 0; s < d->n; s++) {
+		if (!is_settled(d, s))
+			entry[s] = (uint16_t)(n++ * units);
+	}
+	img->settled = n * units > UINT16_MAX ? UINT16_MAX : (uint16_t)(n * units);
+	for (size_t s = 0; s < d->n; s++) {
+		if (is_settled(d, s))
+			entry[s] = (uint16_t)(n++ * units);
+	}
+	img->start = entry[d->start];
+	for (size_t s = 0; s < d->n; s++) {
+		const uint32_t *next = d->next + s * d->classes;
+		uint16_t *row = (uint16_t *)((char *)img + VK_IMAGE_HEADER +
+					     (size_t)entry[s] * VK_ROW_UNIT);
+
+		row[0] = d->verdict[s];
+		if (entry[s] >= img->settled && next[d->class_of['/']] == s)
+			row[0] |= VK_ROW_FINAL;
+		for (size_t c = 0; c < d->classes; c++)
+			row[c + 1] = entry[next[c]];
+	}
 }
 
 static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image **ret,
@@ -74,7 +100,8 @@ static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image *
 			 d->n, d->n * stride / 1024, (MAX_ENTRY + 16) * VK_ROW_UNIT / 1024);
 		return too_big(a, e, message);
 	}
-	struct vk_image *img = calloc(1, size);
+	_cleanup_free_ uint16_t *entry = calloc(d->n, sizeof(*entry));
+	struct vk_image *img = entry ? calloc(1, size) : NULL;
 
 	if (!img)
 		return vk_error_set(e, ENOMEM, "out of memory");
@@ -83,19 +110,12 @@ static int emit_rows(const struct dfa *d, const struct nfa *a, struct vk_image *
 	img->size = (uint32_t)size;
 	img->max_entry = (uint32_t)((d->n - 1) * units);
 	img->stride = (uint16_t)stride;
-	img->start = (uint16_t)(d->start * units);
 	img->classes = (uint16_t)d->classes;
 	img->n_verdicts = (uint16_t)d->n_verdicts;
 	memcpy(img->verdicts, d->verdicts, d->n_verdicts * sizeof(*d->verdicts));
 	for (size_t b = 0; b < 256; b++)
 		img->class_of[b] = (uint8_t)(2 * (d->class_of[b] + 1));
-	for (size_t s = 0; s < d->n; s++) {
-		uint16_t *row = (uint16_t *)((char *)img + VK_IMAGE_HEADER + s * stride);
-
-		row[0] = d->verdict[s] | settled(d, s);
-		for (size_t c = 0; c < d->classes; c++)
-			row[c + 1] = (uint16_t)(d->next[s * d->classes + c] * units);
-	}
+	fill_rows(img, d, units, entry);
 	*ret = img;
 	return 0;
 }

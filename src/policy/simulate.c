@@ -22,7 +22,7 @@ uint16_t vk_image_state(const struct vk_image *img, const char *name)
 	if (strcmp(name, "/") == 0)
 		return entry;
 	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-		if (row(img, entry)[0] & (*p == '/' ? VK_ROW_FINAL : VK_ROW_SETTLED))
+		if (*p == '/' ? row(img, entry)[0] & VK_ROW_FINAL : entry >= img->settled)
 			continue;
 		entry = row(img, entry)[img->class_of[*p] / 2];
 	}
@@ -144,17 +144,19 @@ static bool net_ok(const struct vk_net_rule *r)
 	       r->port_lo <= r->port_hi && (r->family == 0 || bits);
 }
 
-/* A flag that is not true would end a walk too early. */
-static bool flags_ok(const struct vk_image *img, uint16_t entry)
+/* A state taken for settled or final that is not would end a walk too early. */
+static bool settled_ok(const struct vk_image *img, uint16_t entry)
 {
 	const uint16_t *r = row(img, entry);
+	bool final = r[0] & VK_ROW_FINAL;
 
+	if (entry < img->settled)
+		return !final;
 	for (size_t b = 1; b < 256; b++) {
-		if (r[img->class_of[b] / 2] != entry &&
-		    r[0] & (b == '/' ? VK_ROW_FINAL : VK_ROW_FINAL | VK_ROW_SETTLED))
+		if ((b != '/' || final) && r[img->class_of[b] / 2] != entry)
 			return false;
 	}
-	return !(r[0] & VK_ROW_FINAL) || r[0] & VK_ROW_SETTLED;
+	return true;
 }
 
 int vk_image_validate(const void *buf, size_t len)
@@ -181,7 +183,7 @@ int vk_image_validate(const void *buf, size_t len)
 	for (uint32_t e = 0; e <= img->max_entry; e += img->stride / VK_ROW_UNIT) {
 		const uint16_t *r = row(img, (uint16_t)e);
 
-		if ((r[0] & VK_ROW_VERDICT) >= img->n_verdicts || !flags_ok(img, (uint16_t)e))
+		if ((r[0] & VK_ROW_VERDICT) >= img->n_verdicts || !settled_ok(img, (uint16_t)e))
 			return -EINVAL;
 		for (size_t c = 1; c <= img->classes; c++) {
 			if (!entry_ok(img, r[c]))

@@ -610,6 +610,41 @@ TEST(twice_the_same_bytes)
 	}
 }
 
+/* No state may be taken for settled, or final, that is not. */
+TEST(settled_states_come_last)
+{
+	_cleanup_free_ struct vk_image *img = compile(
+		HEAD "files: {default: allow, rules: [{deny: [read], path: \"/a/*/b\"}]}\n", NULL);
+	size_t size = img->size, final = 0;
+	uint16_t units = img->stride / VK_ROW_UNIT, settled = img->settled;
+
+	CHECK_EQ(vk_image_validate(img, size), 0);
+	CHECK_LT(vk_image_state(img, "/a/"), settled);
+	CHECK_GE(vk_image_state(img, "/a/x"), settled);
+	CHECK_LT(vk_image_state(img, "/a/x/"), settled);
+	CHECK_GE(vk_image_state(img, "/a/x/bb"), settled);
+	CHECK_EQ(vk_image_match(img, "/a/x/b").allow & VK_R_READ, 0);
+	CHECK(vk_image_match(img, "/a/x/bb").allow & VK_R_READ);
+	CHECK(vk_image_match(img, "/a/x/b/b").allow & VK_R_READ);
+	for (uint32_t e = 0; e <= img->max_entry; e += units) {
+		uint16_t *row = (uint16_t *)((char *)img + VK_IMAGE_HEADER + e * VK_ROW_UNIT);
+		bool is_final = row[0] & VK_ROW_FINAL;
+
+		final += is_final;
+		if (e < settled || !is_final) {
+			row[0] |= VK_ROW_FINAL;
+			CHECK_NEG(vk_image_validate(img, size), EINVAL);
+			row[0] ^= VK_ROW_FINAL;
+		}
+		img->settled = (uint16_t)e;
+		if (e < settled)
+			CHECK_NEG(vk_image_validate(img, size), EINVAL);
+		img->settled = settled;
+	}
+	CHECK_GT(final, 0);
+	CHECK_EQ(vk_image_validate(img, size), 0);
+}
+
 /* Every byte of an image turned: rejected, or safe to walk (under the sanitizers). */
 TEST(validate_protects_the_walk, .timeout = 60)
 {
