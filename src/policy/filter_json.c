@@ -72,14 +72,9 @@ static bool said_by(const struct vk_filter_rule *a, const struct vk_filter_rule 
 	return rest.n == 0;
 }
 
-static bool same_verdict(struct vk_sys_verdict a, struct vk_sys_verdict b)
-{
-	return a.act == b.act && a.err == b.err;
-}
-
 static bool same_rule(const struct vk_filter_rule *a, const struct vk_filter_rule *b)
 {
-	if (!same_verdict(a->verdict, b->verdict) || a->n_args != b->n_args)
+	if (!vk_sys_verdict_equal(a->verdict, b->verdict) || a->n_args != b->n_args)
 		return false;
 	for (uint8_t i = 0; i < a->n_args; i++)
 		if (a->args[i].arg != b->args[i].arg || a->args[i].op != b->args[i].op ||
@@ -267,7 +262,7 @@ static struct said say(const struct vk_filter *filter, int call, const struct li
 		s.verdict = s.list.rules[0].verdict;
 	else
 		s.by_args = s.list.n;
-	s.put = !s.by_args && same_verdict(s.verdict, filter->def);
+	s.put = !s.by_args && vk_sys_verdict_equal(s.verdict, filter->def);
 	return s;
 }
 
@@ -289,7 +284,7 @@ static void put_alike(FILE *f, struct said *all, size_t from, bool *first)
 
 	begin_rule(f, first);
 	for (size_t i = from; i < vk_n_syscalls; i++) {
-		if (all[i].put || all[i].by_args || !same_verdict(all[i].verdict, v))
+		if (all[i].put || all[i].by_args || !vk_sys_verdict_equal(all[i].verdict, v))
 			continue;
 		fprintf(f, "%s\"%s\"", i == from ? "" : ", ", vk_syscalls[i].name);
 		all[i].put = true;

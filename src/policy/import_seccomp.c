@@ -176,11 +176,6 @@ static int parse_cond(struct seccomp *s, json_t *arg, struct vk_sys_cond *c)
 	return bad(s, "unknown comparison \"%.60s\"", op ? op : "");
 }
 
-static bool equal(struct vk_sys_verdict a, struct vk_sys_verdict b)
-{
-	return a.act == b.act && a.err == b.err;
-}
-
 static int add_entry(struct seccomp *s, const struct entry *entry)
 {
 	struct entry *entries = reallocarray(s->entries, s->n + 1, sizeof(*entries));
@@ -338,7 +333,7 @@ static void settle(struct seccomp *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (!equal(s->entries[i].verdict, s->def))
+		if (!vk_sys_verdict_equal(s->entries[i].verdict, s->def))
 			s->entries[n++] = s->entries[i];
 	s->n = n;
 	for (size_t i = 0; i < s->n; i++) {

@@ -81,6 +81,10 @@ struct vk_sys_verdict {
 	enum vk_sys_act act;
 	uint16_t err;
 };
+static inline bool vk_sys_verdict_equal(struct vk_sys_verdict a, struct vk_sys_verdict b)
+{
+	return a.act == b.act && a.err == b.err;
+}
 
 enum vk_sys_op {
 	VK_SYS_EQ,
