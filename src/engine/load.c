@@ -339,8 +339,10 @@ static int reattach(struct vk_engine *eng, uint32_t needs, uint64_t programs, st
 	return missing;
 }
 
-/* By an instance of this version that is in force: what it needs was attached before it was made,
- * and trim.c leaves it. Under the lock nobody is about to end it. */
+/*
+ * By an instance of this version that is in force: what it needs was attached before it was made,
+ * and trim.c leaves it. Under the lock nobody is about to end it.
+ */
 static bool attached_before(const struct vk_engine *eng, uint32_t needs, uint64_t programs)
 {
 	for (size_t i = 0; i < vk_n_hooks; i++)

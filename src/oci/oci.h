@@ -113,9 +113,10 @@ int oci_container_create(const struct oci_state *st, const struct oci_layers *l,
  * is parsed. -ENOENT, without an error: there is none, or this container has an instance. */
 int oci_container_create_like(const struct oci_state *st, uint64_t document, uint64_t filter,
 			      struct vk_error *e);
-/* The same, without a filter, by who is about to execute the container's runtime: all that the runtime starts is told
- * from the container's program by its mount namespace, so the runtime needs no hook for it. @st has
- * no pid of the container yet. -EEXIST, without an error: this container has an instance. */
+/* The same, without a filter, by who is about to execute the container's runtime: all that the
+ * runtime starts is told from the container's program by its mount namespace, so the runtime needs
+ * no hook for it. @st has no pid of the container yet. -EEXIST, without an error: this container has
+ * an instance. */
 int oci_container_start(const struct oci_state *st, uint64_t document, struct vk_error *e);
 /* Takes that back: the runtime cannot be executed. */
 void oci_container_start_not(const char *name);
